@@ -1,0 +1,56 @@
+# Everything that one does with a checkout; `make` alone lists it. A fresh Debian machine needs only
+# Node (20 or newer), npm and, for Debian packages, root: each target installs what it misses.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# npm writes this file last, so it says that node_modules is complete and how old it is. The
+# packages bring their own Node 24, and npm's scripts run on it, whatever `node` is in PATH.
+PACKAGES := node_modules/.package-lock.json
+SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
+
+# A recipe line that installs a Debian package: $(call debian,PACKAGE,what it is needed for)
+define debian
+@dpkg --status $(1) >/dev/null 2>&1 || { echo "Installing the Debian package $(1): $(2)."; \
+  apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
+endef
+
+.PHONY: help build demo test bench clean
+
+help: ## lists the targets
+	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+build: dist/cli/main.js bin/sluice ## compiles to dist/ and leaves bin/sluice
+
+demo: build ## a short tour: plan, explain and diff of an example cluster
+	@demo/demo.sh
+
+test: build ## every test that this machine can run; ONLY=src/net restricts it to these files
+	@npm run --silent test -- $(ONLY)
+
+bench: $(PACKAGES) ## measures the engine on generated clusters; ARGS="--json" and others
+	@npm run --silent bench:engine -- $(ARGS)
+
+clean: ## removes what `make build` made; installed packages stay
+	rm -rf dist bin/sluice
+
+$(PACKAGES): package-lock.json
+	@echo "Installing npm packages from package-lock.json."
+	@npm ci --no-progress --loglevel=error
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" \
+	  node --eval 'process.exit(parseInt(process.versions.node) < 24 ? 1 : 0)' || \
+	  { echo "There is no Node 24 package for this platform: install Node 24 or newer."; exit 1; }
+	@touch $@
+
+dist/cli/main.js: $(PACKAGES) $(SOURCES) tsconfig.json tsconfig.build.json
+	@echo "Compiling src/ to dist/."
+	@rm -rf dist
+	@npm run --silent build
+
+bin/sluice: scripts/sluice.sh
+	@mkdir -p bin
+	@install -m 755 $< $@

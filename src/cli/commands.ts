@@ -1,0 +1,196 @@
+// The table of commands: everything that the command line offers. Importing it loads no command.
+
+import { DISTRIBUTIONS } from "../model/policy.ts";
+import type { Command, Option } from "./command.ts";
+
+const FILE: Option = {
+  name: "file",
+  short: "f",
+  value: "PATH",
+  kind: "file",
+  repeatable: true,
+  required: true,
+  summary: "file or directory of Kubernetes YAML or JSON; - is standard input",
+};
+
+function side(name: string, summary: string): Option {
+  return { name, value: "PATH", kind: "file", repeatable: true, required: true, summary };
+}
+
+const DISTRIBUTION: Option = {
+  name: "distribution",
+  value: "STRATEGY",
+  values: DISTRIBUTIONS,
+  env: "SLUICE_DISTRIBUTION",
+  default: "round-robin",
+  summary: "for policies without the annotation sluice.dev/distribution",
+};
+
+const ROWS: Option = {
+  name: "rows",
+  value: "WHICH",
+  values: ["needed", "all"],
+  env: "SLUICE_ROWS",
+  default: "needed",
+  summary: "the rows that a node holds: those it needs, or every row as Cilium does",
+};
+
+const MAP_SIZE: Option = {
+  name: "map-size",
+  value: "N",
+  kind: "count",
+  env: "SLUICE_MAP_SIZE",
+  default: "262144",
+  summary: "entries of a policy map",
+};
+
+const CLUSTER_CIDR: Option = {
+  name: "cluster-cidr",
+  value: "PREFIX",
+  repeatable: true,
+  summary: "belongs to the cluster, beside its nodes and pods: policies do not touch it",
+};
+
+const STRICT: Option = { name: "strict", summary: "exit with 1 for warnings too" };
+
+function output(values: readonly string[]): Option {
+  return {
+    name: "output",
+    short: "o",
+    value: "FORM",
+    values,
+    default: values[0] as string,
+    summary: "how the answer is written",
+  };
+}
+
+const FOUND_ERRORS = "1  errors in the input objects; with --strict also warnings";
+const WRONG_USAGE = "2  wrong usage, or input that cannot be read";
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "plan",
+    summary: "which gateway every endpoint uses, and the rows that a node holds",
+    description: [
+      "Reads policies, pods, nodes and what belongs to them, and shows what they mean: per policy the " +
+        "gateways, their egress IPs and how many endpoints each one serves; then how full the maps are " +
+        "and how many SNAT ports every endpoint has.",
+      "With --node also every row of that node's policy map.",
+    ],
+    options: [
+      FILE,
+      { name: "node", value: "NAME", summary: "show the policy rows of this node" },
+      ROWS,
+      DISTRIBUTION,
+      MAP_SIZE,
+      output(["table", "wide", "json", "yaml"]),
+      STRICT,
+    ],
+    positionals: [],
+    examples: [
+      {
+        command: "sluice plan -f examples/cluster -f examples/policy.yaml",
+        does: "plans the example cluster",
+      },
+      {
+        command: "sluice plan -f examples/cluster -f examples/policy.yaml --node gateway-1",
+        does: "adds the rows that gateway-1 holds",
+      },
+      {
+        command: "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice plan -f -",
+        does: "plans a live cluster, without touching it",
+      },
+      {
+        command: "sluice plan -f cluster/ -o json | jq '.assignments[] | select(.gateway == null)'",
+        does: "finds endpoints whose traffic is dropped",
+      },
+    ],
+    exits: ["0  done; warnings are allowed", FOUND_ERRORS, WRONG_USAGE],
+    load: () => import("./plan.ts"),
+  },
+  {
+    name: "diff",
+    summary: "who moves to another gateway between two states of a cluster",
+    description: [
+      "Plans both sides and compares: endpoints that move, start or stop using a gateway, gateways " +
+        "that change their addresses, and how the maps fill. Endpoints are matched by the pod's UID.",
+      "Established connections stay where they began; what moves is new connections.",
+    ],
+    options: [
+      side("from", "the old state: file or directory; - is standard input"),
+      side("to", "the new state: file or directory; - is standard input"),
+      ROWS,
+      DISTRIBUTION,
+      MAP_SIZE,
+      output(["table", "json", "yaml"]),
+    ],
+    positionals: [],
+    examples: [
+      {
+        command:
+          "sluice diff --from examples/cluster --from examples/policy.yaml --to examples/cluster --to examples/grown",
+        does: "one pod and one gateway more: who moves?",
+      },
+      {
+        command: "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice diff --from - --to new/",
+        does: "compares a live cluster with what is to be applied",
+      },
+    ],
+    exits: ["0  no difference", "1  a difference", "2  wrong usage, unreadable input, or errors in it"],
+    load: () => import("./diff.ts"),
+  },
+  {
+    name: "explain",
+    summary: "why a pod's packets leave with this address, step by step",
+    description: [
+      "Tells which policies select the pod or which label failed, which gateways resolved and which " +
+        "did not, how one was chosen, which row wins for the destination, and what happens to a packet.",
+      "POD is a name, namespace/name, a UID or an IP address. Without DESTINATION, every prefix of the " +
+        "pod's policies is explained.",
+    ],
+    options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
+    positionals: [{ name: "POD" }, { name: "DESTINATION", optional: true }],
+    examples: [
+      {
+        command: "sluice explain -f examples/cluster -f examples/policy.yaml checkout-0 203.0.113.10",
+        does: "why checkout-0 reaches the partner from its address",
+      },
+      {
+        command: "sluice explain -f cluster/ shop/cart-0",
+        does: "everything that policies say about a pod",
+      },
+    ],
+    exits: ["0  explained", "1  errors in the input objects", WRONG_USAGE],
+    load: () => import("./explain.ts"),
+  },
+  {
+    name: "validate",
+    summary: "only what is wrong or surprising in the input; for pipelines",
+    description: [
+      "Reads the input as plan does and shows the issues: errors, where an object is refused, and " +
+        "warnings, where it is accepted but may not do what was meant.",
+    ],
+    options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, output(["table", "json", "yaml"]), STRICT],
+    positionals: [],
+    examples: [
+      { command: "sluice validate -f manifests/ --strict", does: "fails a pipeline on any issue" },
+      { command: "sluice validate -f policy.yaml -o json", does: "the issues for a program" },
+    ],
+    exits: ["0  no errors; warnings are allowed", FOUND_ERRORS, WRONG_USAGE],
+    load: () => import("./validate.ts"),
+  },
+  {
+    name: "completion",
+    summary: "completions of commands, options and values for a shell",
+    description: ["Writes a script that the shell loads; the examples show how."],
+    options: [],
+    positionals: [{ name: "SHELL", values: ["bash", "zsh", "fish"] }],
+    examples: [
+      { command: "source <(sluice completion bash)", does: "in ~/.bashrc" },
+      { command: "source <(sluice completion zsh)", does: "in ~/.zshrc, after compinit" },
+      { command: "sluice completion fish | source", does: "in ~/.config/fish/config.fish" },
+    ],
+    exits: ["0  done", "2  wrong usage"],
+    load: () => import("./completion.ts"),
+  },
+];

@@ -1,0 +1,53 @@
+// `sluice explain`: why a pod's packets leave as they do.
+
+import { explain } from "../engine/explain.ts";
+import { parseAddress } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { parsePrefix } from "../net/prefix.ts";
+import { writeExplanation } from "../plan/explanation-data.ts";
+import { renderExplanation } from "../plan/render-explanation.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { UsageError } from "./command.ts";
+import { findEndpoint } from "./find-endpoint.ts";
+import { judgeIssues, loadCluster, planCluster, settingsOf } from "./load-plan.ts";
+import type { Terminal } from "./terminal.ts";
+
+export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
+  const [pod, destinationText] = args.positionals as [string, string | undefined];
+  const destination = destinationText === undefined ? undefined : parseAddress(destinationText);
+  if (destinationText !== undefined && destination === undefined) {
+    throw new UsageError(
+      `DESTINATION '${destinationText}' is not an IP address`,
+      "Give one address without mask, as in 203.0.113.10 or 2001:db8::10.",
+    );
+  }
+  const clusterCidrs = args.all("cluster-cidr").map(prefixOption);
+  const loaded = await loadCluster(args.all("file"), terminal);
+  const view = loaded.cluster.view();
+  const endpoint = findEndpoint(pod, view.endpoints.values());
+  const settings = { ...settingsOf(args), node: endpoint.node };
+  const plan = planCluster(loaded, settings);
+  const explanation = explain({
+    view,
+    plan,
+    endpoint,
+    destination,
+    clusterCidrs,
+    defaultDistribution: settings.distribution,
+  });
+  const { screen, emit } = terminal;
+  const form = args.choice("output", ["text", "json"]);
+  if (form === "text") renderExplanation(explanation, screen, emit);
+  else writeExplanation(explanation, form, emit);
+  return judgeIssues(explanation.issues, { strict: false }, terminal);
+}
+
+function prefixOption(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix !== undefined) return prefix;
+  throw new UsageError(
+    `--cluster-cidr '${text}' is not a prefix`,
+    "Write address and mask, as in 10.96.0.0/12 or fd00:10::/32.",
+  );
+}

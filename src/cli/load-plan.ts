@@ -1,0 +1,109 @@
+// From the input that a command names to the cluster and its plan: what plan, diff, explain and
+// validate have in common.
+
+import { buildPlan } from "../engine/build-plan.ts";
+import { Engine } from "../engine/engine.ts";
+import { compareBytes } from "../lib/order.ts";
+import { counted, printable, thousands } from "../lib/text.ts";
+import { Cluster } from "../model/cluster.ts";
+import type { ModelDelta } from "../model/delta.ts";
+import type { Issue } from "../model/issue.ts";
+import type { Distribution } from "../model/policy.ts";
+import { DISTRIBUTIONS } from "../model/policy.ts";
+import type { Plan } from "../plan/plan.ts";
+import { renderIssueCount } from "../plan/render-issues.ts";
+import type { RowsMode } from "../plan/row.ts";
+import { InputError, readInput } from "../sources/files.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { EXIT, UsageError } from "./command.ts";
+import { Progress } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A cluster as read. */
+export interface LoadedCluster {
+  readonly cluster: Cluster;
+  /** Everything in the cluster, as differences from nothing. */
+  readonly delta: ModelDelta;
+  /** Of documents that are no objects. */
+  readonly issues: readonly Issue[];
+}
+
+/** Reads files, directories and standard input. Throws UsageError for what cannot be read. */
+export async function loadCluster(
+  paths: readonly string[],
+  terminal: Terminal,
+): Promise<LoadedCluster> {
+  const progress = new Progress(terminal);
+  try {
+    const { changes, skipped, issues } = await readInput(paths, {
+      onProgress({ bytes, objects }) {
+        progress.update(`reading: ${counted(objects, "object")}, ${megabytes(bytes)}`);
+      },
+    });
+    progress.update(`planning: ${counted(changes.length, "object")}`);
+    const cluster = new Cluster();
+    const delta = cluster.apply(changes);
+    progress.done();
+    tellSkipped(skipped, terminal);
+    return { cluster, delta, issues };
+  } catch (error) {
+    progress.done();
+    if (error instanceof InputError) throw new UsageError(error.message, "");
+    throw error;
+  }
+}
+
+export interface PlanSettings {
+  readonly distribution: Distribution;
+  readonly rows: RowsMode;
+  readonly mapSize: number;
+  /** Whose rows to derive; undefined: nobody's. */
+  readonly node: string | undefined;
+}
+
+/** The settings of a command that has these options. */
+export function settingsOf(args: Arguments): PlanSettings {
+  return {
+    distribution: args.choice("distribution", DISTRIBUTIONS),
+    rows: args.choice("rows", ["needed", "all"]),
+    mapSize: args.count("map-size"),
+    node: args.text("node"),
+  };
+}
+
+export function planCluster(
+  { cluster, delta, issues }: LoadedCluster,
+  { distribution, rows, mapSize, node }: PlanSettings,
+): Plan {
+  const scope = node === undefined ? undefined : { node, rows };
+  const engine = new Engine({ distribution, scope });
+  engine.step(delta);
+  return buildPlan({ cluster, engine, rows, mapSize, issues });
+}
+
+/** The exit status that the issues ask for, said on standard error where it is not 0. */
+export function judgeIssues(
+  issues: readonly Issue[],
+  { strict }: { readonly strict: boolean },
+  { tell, messages }: Terminal,
+): Exit {
+  const bad = issues.some(({ severity }) => severity === "error" || strict);
+  if (!bad) return EXIT.ok;
+  tell(`${messages.paint("error", "sluice")}: ${renderIssueCount(issues)} in the input\n`);
+  return EXIT.found;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** One line about objects of kinds that play no part. */
+function tellSkipped(skipped: ReadonlyMap<string, number>, { tell, messages }: Terminal): void {
+  if (skipped.size === 0) return;
+  const kinds = [...skipped].sort((a, b) => b[1] - a[1] || compareBytes(a[0], b[0]));
+  const total = kinds.reduce((sum, [, count]) => sum + count, 0);
+  const named = kinds.map(([kind, count]) => `${printable(kind)} ${thousands(count)}`).join(", ");
+  tell(messages.paint("faint", `skipped ${counted(total, "object")} of other kinds: ${named}`));
+  tell("\n");
+}

@@ -1,0 +1,19 @@
+// `sluice plan`: what the policies mean for this cluster.
+
+import { writePlan } from "../plan/plan-data.ts";
+import { renderPlan } from "../plan/render-plan.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { judgeIssues, loadCluster, planCluster, settingsOf } from "./load-plan.ts";
+import type { Terminal } from "./terminal.ts";
+
+export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
+  const loaded = await loadCluster(args.all("file"), terminal);
+  const plan = planCluster(loaded, settingsOf(args));
+  const { screen, emit } = terminal;
+  const form = args.choice("output", ["table", "wide", "json", "yaml"]);
+  if (form === "table") renderPlan(plan, { wide: false }, screen, emit);
+  else if (form === "wide") renderPlan(plan, { wide: true }, { ...screen, linesMax: Infinity }, emit);
+  else writePlan(plan, form, emit);
+  return judgeIssues(plan.issues, { strict: args.has("strict") }, terminal);
+}

@@ -1,0 +1,119 @@
+// The plan of a moment: what the engine holds, with capacity, conditions and issues beside it.
+
+import { compareBytes } from "../lib/order.ts";
+import type { Cluster } from "../model/cluster.ts";
+import type { EndpointKey } from "../model/endpoint.ts";
+import type { Issue } from "../model/issue.ts";
+import { compareIssues, issue } from "../model/issue.ts";
+import type { Condition, Plan, PlanPolicy, Stream } from "../plan/plan.ts";
+import type { Row, RowsMode } from "../plan/row.ts";
+import type { Engine } from "./engine.ts";
+import {
+  addressFindings,
+  conflictFindings,
+  gatewayFindings,
+  hashFinding,
+  objectOf,
+} from "./findings.ts";
+import { measureCapacity, type Measured } from "./measure.ts";
+import type { PolicyState } from "./policy-state.ts";
+
+export interface PlanInput {
+  readonly cluster: Cluster;
+  /** Has taken everything that `cluster` gave. */
+  readonly engine: Engine;
+  /** Which rows nodes hold; the same as in the engine's scope, if it has one. */
+  readonly rows: RowsMode;
+  /** Entries of each policy map. */
+  readonly mapSize: number;
+  /** Issues that belong to no object of the cluster. */
+  readonly issues: readonly Issue[];
+}
+
+/** The streams of the plan are valid until the engine's next step. */
+export function buildPlan({ cluster, engine, rows, mapSize, issues }: PlanInput): Plan {
+  const states = engine.policies();
+  const gateways = new Map(states.map((state) => [state, engine.planGateways(state)]));
+  const node = engine.options.scope?.node;
+  const nodes = new Set([...cluster.nodeNames(), ...(node === undefined ? [] : [node])]);
+  const measured = measureCapacity({ engine, rows, mapSize, nodes, gateways });
+  const full = fullFindings(engine, measured);
+  const conflicts = conflictFindings(engine);
+  const found: Issue[] = [...issues, ...cluster.issues(), ...addressFindings(engine)];
+  const policies = states.map((state): PlanPolicy => {
+    const findings = [gatewayFindings(state, engine), conflicts.get(state), full.get(state)];
+    found.push(...findings.flatMap((finding) => finding?.issues ?? []));
+    found.push(...[hashFinding(state, engine)].filter((one) => one !== undefined));
+    return {
+      name: state.policy.name,
+      distribution: engine.distributionOf(state.policy),
+      endpoints: state.members.length,
+      destinations: state.policy.destinations,
+      exclusions: state.policy.exclusions,
+      conditions: findings.flatMap((finding) => finding?.conditions ?? []).sort(compareConditions),
+      gateways: [...(gateways.get(state)?.values() ?? [])],
+    };
+  });
+  return {
+    node,
+    policies,
+    assignments: engine.assignments(),
+    rows: node === undefined ? undefined : rowsWithout(engine, measured.held.get(node)),
+    capacity: measured.capacity,
+    issues: found.sort(compareIssues),
+  };
+}
+
+/** The rows of a node, less those of endpoints that its maps have no room for (rule 7.9). */
+function rowsWithout(engine: Engine, held: ReadonlySet<EndpointKey> | undefined): Stream<Row> {
+  const rows = engine.rows();
+  if (held === undefined) return rows;
+  const { table } = engine;
+  const kept = [...rows].filter(({ source }) => {
+    const slot = table.holder(source);
+    return slot === undefined || !held.has(table.at(slot).key);
+  });
+  return { size: kept.length, [Symbol.iterator]: () => kept[Symbol.iterator]() };
+}
+
+/** `Programmed=False, MapFull` for every policy with an endpoint that stays held somewhere. */
+function fullFindings(
+  engine: Engine,
+  { held, capacity }: Measured,
+): Map<PolicyState, { conditions: Condition[]; issues: Issue[] }> {
+  const nodesOf = new Map<PolicyState, Map<string, number>>();
+  for (const [node, keys] of held) {
+    for (const key of keys) {
+      const slot = engine.table.slotOf(key);
+      for (const state of slot === undefined ? [] : engine.table.policiesOf(slot).policies) {
+        const counts = nodesOf.get(state) ?? new Map<string, number>();
+        nodesOf.set(state, counts.set(node, (counts.get(node) ?? 0) + 1));
+      }
+    }
+  }
+  return new Map(
+    [...nodesOf].map(([state, counts]) => {
+      const nodes = [...counts].sort((a, b) => compareBytes(a[0], b[0]));
+      const where = nodes.map(([node, count]) => `${node} (${count} endpoints held)`).join(", ");
+      const message =
+        `maps of ${capacity.mapSize} entries are too small on ${where}; raise the map size ` +
+        "or narrow the policies";
+      const condition: Condition = {
+        type: "Programmed",
+        status: "False",
+        reason: "MapFull",
+        message,
+      };
+      const at = { object: objectOf(state), path: "spec" };
+      return [state, { conditions: [condition], issues: [issue("MapFull", at, message)] }];
+    }),
+  );
+}
+
+function compareConditions(a: Condition, b: Condition): number {
+  return (
+    compareBytes(a.type, b.type) ||
+    compareBytes(a.reason, b.reason) ||
+    compareBytes(a.message, b.message)
+  );
+}

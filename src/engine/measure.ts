@@ -1,0 +1,176 @@
+// How full every node's maps would be, who does not fit, and how many endpoints share an egress IP.
+// One pass over the endpoints; nothing per row.
+
+import { admit, type RowDemand } from "../plan/admission.ts";
+import type { Capacity, EgressIPCapacity, NodeCapacity, PlanGateway } from "../plan/plan.ts";
+import type { RowsMode } from "../plan/row.ts";
+import type { EndpointKey } from "../model/endpoint.ts";
+import { compareBytes } from "../lib/order.ts";
+import { present } from "../lib/assert.ts";
+import type { Address } from "../net/address.ts";
+import { FAMILIES, compareAddresses, familyOf } from "../net/address.ts";
+import type { Engine } from "./engine.ts";
+import { comparePrecedence, type PolicyState } from "./policy-state.ts";
+import type { PolicySet } from "./precedence.ts";
+
+export interface Measured {
+  readonly capacity: Capacity;
+  /** By node: the endpoints that stay held there (rule 7.9); nodes where all fit are left out. */
+  readonly held: ReadonlyMap<string, ReadonlySet<EndpointKey>>;
+}
+
+interface Tally {
+  rowsIPv4: number;
+  rowsIPv6: number;
+}
+
+/** Rows of each policy of a set for one address of each family. */
+interface SetRows {
+  readonly perPolicy: readonly Tally[];
+  readonly total: Tally;
+}
+
+interface Input {
+  readonly engine: Engine;
+  readonly rows: RowsMode;
+  readonly mapSize: number;
+  /** Every node that counts under `--rows all`. */
+  readonly nodes: Iterable<string>;
+  readonly gateways: ReadonlyMap<PolicyState, ReadonlyMap<number, PlanGateway>>;
+}
+
+export function measureCapacity(input: Input): Measured {
+  const counter = new RowCounter(input);
+  const totals = counter.perNode();
+  const held = new Map<string, ReadonlySet<EndpointKey>>();
+  const nodes: NodeCapacity[] = [];
+  for (const [node, tally] of [...totals].sort((a, b) => compareBytes(a[0], b[0]))) {
+    const full = Math.max(tally.rowsIPv4, tally.rowsIPv6) > input.mapSize;
+    const refused = full ? admit(counter.demands(node), input.mapSize).held : [];
+    if (refused.length > 0) held.set(node, new Set(refused.map(({ endpoint }) => endpoint)));
+    nodes.push({ node, ...tally, heldEndpoints: refused.length });
+  }
+  const { mapSize, rows } = input;
+  return { capacity: { mapSize, rows, nodes, egressIPs: countEgressIPs(input) }, held };
+}
+
+class RowCounter {
+  readonly #input: Input;
+  readonly #sets = new Map<PolicySet, SetRows>();
+  readonly #gatewayNodes = new Map<PolicyState, ReadonlySet<string>>();
+
+  constructor(input: Input) {
+    this.#input = input;
+    for (const [state, gateways] of input.gateways) {
+      this.#gatewayNodes.set(state, new Set([...gateways.values()].map(({ node }) => node)));
+    }
+  }
+
+  perNode(): Map<string, Tally> {
+    const totals = new Map<string, Tally>();
+    const everywhere: Tally = { rowsIPv4: 0, rowsIPv6: 0 };
+    const { table } = this.#input.engine;
+    for (const slot of table.slots()) {
+      const set = table.policiesOf(slot);
+      if (set.policies.length === 0) continue;
+      const { perPolicy, total } = this.#setRows(set);
+      const { v4, v6 } = this.#addresses(slot);
+      if (this.#input.rows === "all") {
+        add(everywhere, total, v4, v6);
+        continue;
+      }
+      const { node } = table.at(slot);
+      if (node !== "") add(tally(totals, node), total, v4, v6);
+      for (const [index, state] of set.policies.entries()) {
+        for (const gateway of this.#gatewayNodes.get(state) ?? []) {
+          if (gateway === node) continue;
+          add(tally(totals, gateway), present(perPolicy[index], "a tally"), v4, v6);
+        }
+      }
+    }
+    if (this.#input.rows === "all" && everywhere.rowsIPv4 + everywhere.rowsIPv6 > 0) {
+      for (const node of this.#input.nodes) totals.set(node, { ...everywhere });
+    }
+    for (const [node, { rowsIPv4, rowsIPv6 }] of totals) {
+      if (rowsIPv4 + rowsIPv6 === 0) totals.delete(node);
+    }
+    return totals;
+  }
+
+  /** What every endpoint wants of one node's maps. */
+  *demands(node: string): Iterable<RowDemand> {
+    const { table } = this.#input.engine;
+    for (const slot of table.slots()) {
+      const { policies } = table.policiesOf(slot);
+      const endpoint = table.at(slot);
+      const { perPolicy } = this.#setRows(table.policiesOf(slot));
+      const { v4, v6 } = this.#addresses(slot);
+      const wanted: Tally = { rowsIPv4: 0, rowsIPv6: 0 };
+      for (const [index, state] of policies.entries()) {
+        const served = this.#gatewayNodes.get(state)?.has(node) ?? false;
+        if (this.#input.rows === "all" || endpoint.node === node || served) {
+          add(wanted, present(perPolicy[index], "a tally"), v4, v6);
+        }
+      }
+      const oldest = policies.map(({ policy }) => policy).sort(comparePrecedence)[0];
+      if (oldest === undefined || wanted.rowsIPv4 + wanted.rowsIPv6 === 0) continue;
+      yield { endpoint: endpoint.key, policy: oldest, ...wanted };
+    }
+  }
+
+  #addresses(slot: number): { v4: number; v6: number } {
+    const held = this.#input.engine.table.held(slot);
+    const v4 = held.filter((address) => familyOf(address) === "IPv4").length;
+    return { v4, v6: held.length - v4 };
+  }
+
+  #setRows(set: PolicySet): SetRows {
+    let known = this.#sets.get(set);
+    if (known === undefined) {
+      const perPolicy = set.policies.map(() => ({ rowsIPv4: 0, rowsIPv6: 0 }));
+      for (const { index } of set.won("IPv4")) present(perPolicy[index], "a tally").rowsIPv4++;
+      for (const { index } of set.won("IPv6")) present(perPolicy[index], "a tally").rowsIPv6++;
+      const total = { rowsIPv4: set.won("IPv4").length, rowsIPv6: set.won("IPv6").length };
+      this.#sets.set(set, (known = { perPolicy, total }));
+    }
+    return known;
+  }
+}
+
+function add(sum: Tally, rows: Tally, v4: number, v6: number): void {
+  sum.rowsIPv4 += rows.rowsIPv4 * v4;
+  sum.rowsIPv6 += rows.rowsIPv6 * v6;
+}
+
+function tally(totals: Map<string, Tally>, node: string): Tally {
+  let sum = totals.get(node);
+  if (sum === undefined) totals.set(node, (sum = { rowsIPv4: 0, rowsIPv6: 0 }));
+  return sum;
+}
+
+/** An endpoint counts once for an egress IP, however many policies lead it there. */
+function countEgressIPs({ engine, gateways }: Input): EgressIPCapacity[] {
+  const found = new Map<string, { egressIP: Address; node: string; endpoints: number }>();
+  for (const planned of gateways.values()) {
+    for (const { egressIPs, node } of planned.values()) {
+      for (const egressIP of egressIPs ?? []) {
+        found.set(egressIP + node, { egressIP, node, endpoints: 0 });
+      }
+    }
+  }
+  for (const slot of found.size === 0 ? [] : engine.table.slots()) {
+    const { set, ids, addresses } = engine.facts(slot);
+    const families = FAMILIES.filter((family) => addresses.some((a) => familyOf(a) === family));
+    const used = new Set<string>();
+    for (const [index, state] of set.policies.entries()) {
+      const gateway = gateways.get(state)?.get(ids[index] as number);
+      for (const egressIP of gateway?.egressIPs ?? []) {
+        if (families.includes(familyOf(egressIP))) used.add(egressIP + gateway?.node);
+      }
+    }
+    for (const key of used) present(found.get(key), "a counted egress IP").endpoints++;
+  }
+  return [...found.values()].sort(
+    (a, b) => compareAddresses(a.egressIP, b.egressIP) || compareBytes(a.node, b.node),
+  );
+}

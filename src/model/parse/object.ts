@@ -1,0 +1,148 @@
+// Parses one raw value, as JSON or YAML gave it, to an object change. Which kinds there are stands
+// here; what each of them says, in the file of its name.
+
+import type { Issue } from "../issue.ts";
+import { issue } from "../issue.ts";
+import type { Kind, ObjectChange, ObjectKinds } from "../objects.ts";
+import type { CreatedAt } from "../policy.ts";
+import { parseCiliumEndpoint } from "./cilium-endpoint.ts";
+import { parseCiliumIdentity } from "./cilium-identity.ts";
+import { Fields, isMapping } from "./fields.ts";
+import type { RawObject } from "./metadata.ts";
+import { readObject } from "./metadata.ts";
+import { parseNamespace } from "./namespace.ts";
+import { parseNodeState } from "./node-state.ts";
+import { parseCiliumNode, parseNode } from "./node.ts";
+import { parsePod } from "./pod.ts";
+import { parsePolicy } from "./policy.ts";
+import { shorten, show } from "./wording.ts";
+
+/** What kind of object a value says it is. */
+export interface TypeMeta {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/** Which of two versions of one object is the newer one; greater counts. */
+export interface Version {
+  /** `metadata.resourceVersion` as a number; -1 without one. */
+  readonly resourceVersion: number;
+  /** -1 without one. */
+  readonly generation: number;
+  readonly createdAt: CreatedAt;
+}
+
+export type Parsed =
+  | { readonly kind: "object"; readonly change: ObjectChange; readonly version: Version }
+  /** `itemType`: what items are that do not say it themselves, as in a PodList. */
+  | {
+      readonly kind: "list";
+      readonly items: readonly unknown[];
+      readonly itemType: TypeMeta | undefined;
+    }
+  /** An object of a kind that plays no part here: `Deployment`. */
+  | { readonly kind: "other"; readonly name: string }
+  /** No Kubernetes object at all; the issues' `object` is empty. */
+  | { readonly kind: "invalid"; readonly issues: readonly Issue[] };
+
+interface KindEntry<K extends Kind> {
+  readonly apiVersion: string;
+  readonly namespaced: boolean;
+  readonly parse: (object: RawObject) => ObjectKinds[K];
+}
+
+const KINDS: { readonly [K in Kind]: KindEntry<K> } = {
+  CiliumEgressGatewayPolicy: { apiVersion: "cilium.io/v2", namespaced: false, parse: parsePolicy },
+  CiliumEndpoint: { apiVersion: "cilium.io/v2", namespaced: true, parse: parseCiliumEndpoint },
+  CiliumIdentity: { apiVersion: "cilium.io/v2", namespaced: false, parse: parseCiliumIdentity },
+  CiliumNode: { apiVersion: "cilium.io/v2", namespaced: false, parse: parseCiliumNode },
+  Namespace: { apiVersion: "v1", namespaced: false, parse: parseNamespace },
+  Node: { apiVersion: "v1", namespaced: false, parse: parseNode },
+  NodeState: { apiVersion: "sluice.dev/v1alpha1", namespaced: false, parse: parseNodeState },
+  Pod: { apiVersion: "v1", namespaced: true, parse: parsePod },
+};
+
+/**
+ * Parses one raw value. Whatever it is, nothing is thrown. `inherited` is the type of values that
+ * do not say theirs (the items of a PodList).
+ */
+export function parseObject(raw: unknown, inherited?: TypeMeta): Parsed {
+  if (!isMapping(raw)) return invalid("", `must be an object, not ${show(raw)}`);
+  const kind = textOf(raw, "kind") ?? inherited?.kind;
+  const apiVersion = textOf(raw, "apiVersion") ?? inherited?.apiVersion;
+  const list = listOf(raw, { kind: kind ?? "", apiVersion: apiVersion ?? "" });
+  if (list !== undefined) return list;
+  if (kind === undefined) return invalid("kind", "has no kind; write one like kind: Pod");
+  if (apiVersion === undefined) {
+    const example = isKind(kind) ? KINDS[kind].apiVersion : "v1";
+    const message = `a ${shorten(kind)} has no apiVersion; write one like apiVersion: ${example}`;
+    return invalid("apiVersion", message);
+  }
+  if (!isKind(kind)) return { kind: "other", name: kind };
+  // Our kind's name in another group or version is another kind, and must not pass for ours.
+  if (KINDS[kind].apiVersion !== apiVersion) {
+    return { kind: "other", name: `${kind} (${shorten(apiVersion)})` };
+  }
+  return parseKind(raw, kind);
+}
+
+function parseKind(raw: Readonly<Record<string, unknown>>, kind: Kind): Parsed {
+  const { namespaced, parse } = KINDS[kind];
+  const object = readObject(Fields.of(raw), namespaced);
+  const value = parse(object);
+  const issues = object.root.issues(objectName(kind, object));
+  const refused = issues.some(({ severity }) => severity === "error");
+  const change = { kind, key: object.key, value: refused ? undefined : value, refused, issues };
+  // The table pairs each kind with its own parser, which the compiler cannot follow this far.
+  return { kind: "object", change: change as ObjectChange, version: versionOf(object) };
+}
+
+function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(KINDS, kind);
+}
+
+function objectName(kind: Kind, { namespace, name }: RawObject): string {
+  return namespace === "" ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+}
+
+function versionOf({ metadata, createdAt }: RawObject): Version {
+  return {
+    resourceVersion: metadata.number("resourceVersion"),
+    generation: metadata.number("generation"),
+    createdAt,
+  };
+}
+
+/** The value as a list of objects, or undefined if it is none. */
+function listOf(raw: Readonly<Record<string, unknown>>, type: TypeMeta): Parsed | undefined {
+  const items = raw["items"] ?? undefined;
+  if (type.kind === "List" && items === undefined) return { kind: "list", ...NO_LIST_ITEMS };
+  if (type.kind === "List" && !Array.isArray(items)) {
+    return invalid("items", `the items of a List must be a list, not ${show(items)}`);
+  }
+  if (!Array.isArray(items) || !isListKind(type.kind)) return undefined;
+  return { kind: "list", items, itemType: itemTypeOf(type) };
+}
+
+const NO_LIST_ITEMS = { items: [], itemType: undefined } as const;
+
+/** True for `List`, `PodList` and so on, and for a list that does not say what it is (empty). */
+export function isListKind(kind: string): boolean {
+  return kind === "" || kind.endsWith("List");
+}
+
+/** What the items of a list are that do not say it themselves; undefined: they must. */
+export function itemTypeOf(list: TypeMeta): TypeMeta | undefined {
+  const kind = list.kind.slice(0, -"List".length);
+  return kind === "" ? undefined : { apiVersion: list.apiVersion, kind };
+}
+
+/** The text in a field, or undefined when it is absent, empty or no text. */
+export function textOf(raw: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = raw[key];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function invalid(path: string, message: string): Parsed {
+  return { kind: "invalid", issues: [issue("NotAnObject", { object: "", path }, message)] };
+}

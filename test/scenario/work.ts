@@ -1,0 +1,132 @@
+// What a turn may cost. The model emits exactly the differences between its old and its new state.
+// The engine touches no endpoint but
+//   - those that changed, or claim an address that a changed one claims or claimed (rule 3.7),
+//   - those on a node that some policy's nodeSelectors begin or cease to match (rule 3.4),
+//   - those that a changed policy selects or selected, its nodeSelectors aside,
+// and, counted for each policy, members that moved or whose rows here carry another egress IP. So
+// what concerns nobody touches nobody (rule 5.8).
+
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import type { Change } from "../../src/model/change.ts";
+import type { ModelDelta, ModelView } from "../../src/model/delta.ts";
+import type { Endpoint, EndpointKey } from "../../src/model/endpoint.ts";
+import type { Labels } from "../../src/model/labels.ts";
+import { NO_LABELS } from "../../src/model/labels.ts";
+import type { Policy } from "../../src/model/policy.ts";
+import { selectorMatches } from "../../src/model/selector.ts";
+import type { Step } from "../../src/engine/engine.ts";
+import type { ReferenceAssignment } from "../../src/engine/reference.ts";
+import type { Moment } from "./world.ts";
+
+interface Span<T> {
+  readonly before: T;
+  readonly after: T;
+}
+
+/** The delta must be the difference between the two states, each change once. */
+export function checkDelta(delta: ModelDelta, { before, after }: Span<ModelView>): void {
+  checkChanges(delta.policies, { before: before.policies, after: after.policies });
+  checkChanges(delta.endpoints, { before: before.endpoints, after: after.endpoints });
+  checkChanges(delta.nodes, { before: before.nodes, after: after.nodes });
+  checkChanges(delta.states, { before: before.states, after: after.states });
+}
+
+function checkChanges<K, V>(
+  changes: readonly Change<K, V>[],
+  { before, after }: Span<ReadonlyMap<K, V>>,
+): void {
+  const keys = new Set([...before.keys(), ...after.keys()]);
+  const changed = [...keys].filter((key) => !isDeepStrictEqual(before.get(key), after.get(key)));
+  assert.deepEqual(changes.map(({ key }) => key).sort(), changed.sort(), "the keys that changed");
+  for (const { key, value } of changes) assert.deepEqual(value, after.get(key));
+}
+
+/** Holds the counters of a step to the bound above. */
+export function checkWork(
+  delta: ModelDelta,
+  counters: Step["counters"],
+  { before, after, changes }: Span<Moment> & { readonly changes: number },
+): void {
+  assert.equal(counters.rows, changes, "row changes as counted");
+  const span = { before, after };
+  const moves = { least: countMoves(span, gatewayText), most: countMoves(span, entryText) };
+  assert.ok(counters.moves >= moves.least, `${counters.moves} moves of ${moves.least}`);
+  assert.ok(counters.moves <= moves.most, `${counters.moves} moves, at most ${moves.most}`);
+  const touched = touchedEndpoints(delta, span);
+  const rest = countMoves(span, valueText, touched);
+  const most = touched.size + rest;
+  assert.ok(counters.endpoints <= most, `${counters.endpoints} endpoints touched, not ${most}`);
+}
+
+/** Those that may be looked at again as a whole. */
+function touchedEndpoints(delta: ModelDelta, { before, after }: Span<Moment>): Set<EndpointKey> {
+  const touched = new Set(delta.endpoints.map(({ key }) => key));
+  const views = [before.view, after.view];
+  const addresses = new Set(
+    [...touched].flatMap((key) => views.flatMap((view) => view.endpoints.get(key)?.addresses ?? [])),
+  );
+  const nodes = new Set(delta.nodes.map(({ key }) => key).filter((name) => rematched(name, views)));
+  const policies = delta.policies.flatMap(({ key }) =>
+    views.flatMap((view) => view.policies.get(key) ?? []),
+  );
+  for (const endpoint of views.flatMap((view) => [...view.endpoints.values()])) {
+    const concerned =
+      nodes.has(endpoint.node) ||
+      endpoint.addresses.some((address) => addresses.has(address)) ||
+      policies.some((policy) => selectsPod(policy, endpoint));
+    if (concerned) touched.add(endpoint.key);
+  }
+  return touched;
+}
+
+/** True if some policy's nodeSelectors begin or cease to match this node. */
+function rematched(name: string, views: readonly ModelView[]): boolean {
+  const matching = views.map(({ nodes, policies }) => {
+    const labels = nodes.get(name)?.labels ?? NO_LABELS;
+    return [...policies.values()].filter((policy) => matchesNode(policy, labels));
+  });
+  const names = matching.map((policies) => policies.map((policy) => policy.name).sort().join());
+  return names[0] !== names[1];
+}
+
+function matchesNode({ rules }: Policy, labels: Labels): boolean {
+  return rules.some(({ node }) => node !== undefined && selectorMatches(node, labels));
+}
+
+function selectsPod({ rules }: Policy, { labels }: Endpoint): boolean {
+  return rules.some(
+    ({ pod, namespace }) =>
+      selectorMatches(pod ?? [], labels) && selectorMatches(namespace ?? [], labels),
+  );
+}
+
+/** Pairs of endpoint and policy, but for some endpoints', that began, ended or changed. */
+function countMoves(
+  { before, after }: Span<Moment>,
+  textOf: (assignment: ReferenceAssignment) => string,
+  except?: ReadonlySet<EndpointKey>,
+): number {
+  const [old, now] = [before, after].map(({ reference: { assignments } }) => {
+    const counted = assignments.filter(({ endpoint }) => except?.has(endpoint) !== true);
+    return new Map(counted.map((one) => [`${one.policy} ${one.endpoint}`, textOf(one)]));
+  }) as [Map<string, string>, Map<string, string>];
+  const pairs = new Set([...old.keys(), ...now.keys()]);
+  return [...pairs].filter((pair) => old.get(pair) !== now.get(pair)).length;
+}
+
+function gatewayText({ gateway }: ReferenceAssignment): string {
+  if (gateway === undefined) return "drop";
+  const { node, gatewayIP, entry } = gateway;
+  return JSON.stringify([node, gatewayIP, entry.egressIPText, entry.interface]);
+}
+
+/** Entries that are alike but for their place may count as different ones. */
+function entryText(assignment: ReferenceAssignment): string {
+  return `${gatewayText(assignment)} ${assignment.gateway?.entry.entry}`;
+}
+
+/** What rows here may follow from. */
+function valueText(assignment: ReferenceAssignment): string {
+  return `${entryText(assignment)} ${JSON.stringify(assignment.carrier?.egress ?? null)}`;
+}
