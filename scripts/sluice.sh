@@ -1,39 +1,41 @@
 #!/bin/sh
-# The command `sluice`; `make build` installs it as bin/sluice. It finds the package that it belongs
-# to, also through symbolic links, and a Node to run it on: the package's own, or the one in PATH.
-
+# The `sluice` command: finds its package through symbolic links, finds a Node that can run it, and
+# becomes it. `make build` installs this file as bin/sluice.
 set -eu
 
 fail() {
-  echo "sluice: $*" >&2
+  echo "sluice: $1" >&2
   exit 2
 }
 
 self=$0
 while [ -L "$self" ]; do
-  target=$(readlink "$self")
-  case $target in
-    /*) self=$target ;;
-    *) self=$(dirname "$self")/$target ;;
+  link=$(readlink "$self")
+  case $link in
+    /*) self=$link ;;
+    *) self=$(dirname "$self")/$link ;;
   esac
 done
-root=$(CDPATH="" cd -- "$(dirname -- "$self")/.." && pwd -P)
+package=$(CDPATH='' cd "$(dirname "$self")/.." && pwd -P)
+main=$package/dist/cli/main.js
+[ -f "$main" ] || fail "$main is missing; run 'make build' in $package"
 
-main=$root/dist/cli/main.js
-[ -f "$main" ] || fail "$main is missing: run \`make build\` in $root."
-
-node=$root/node_modules/.bin/node
-if [ ! -x "$node" ]; then
-  node=$(command -v node) || fail "needs Node 20.12 or newer, and there is no node in PATH."
+# The Node that the package brings lies in its own node_modules, or beside it where it is itself
+# somebody's dependency. Any other Node must be new enough: 20.12 has all that we need.
+for node in "$package/node_modules/.bin/node" "$package/../.bin/node" ""; do
+  [ -x "$node" ] && break
+done
+if [ -z "$node" ]; then
+  node=$(command -v node) || fail "there is no Node; install Node 20.12 or newer"
   version=$("$node" --version)
   major=${version#v}
-  minor=${major#*.}
   major=${major%%.*}
+  minor=${version#*.}
   minor=${minor%%.*}
   if [ "$major" -lt 20 ] || { [ "$major" -eq 20 ] && [ "$minor" -lt 12 ]; }; then
-    fail "needs Node 20.12 or newer; $node is $version."
+    fail "Node $version at $node is too old; install Node 20.12 or newer"
   fi
 fi
 
-# Much is parsed and little is kept: a large nursery saves half of the garbage collector's work.
+# A larger nursery halves the time that reading big clusters spends on collecting garbage.
 exec "$node" --max-semi-space-size=16 "$main" "$@"

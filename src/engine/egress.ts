@@ -72,8 +72,10 @@ function fromDefaultRoute(needed: readonly Family[], state: NodeState): Egress {
   if (device === undefined) return none(`the default route's interface ${first} is not known`);
   const absent = needed.find((_, i) => names[i] === undefined);
   if (absent !== undefined) return none(`the node has no ${absent} default route`, device);
-  if (names.some((name) => name !== first)) {
-    return none(`the default routes use different interfaces: ${names.join(", ")}`, device);
+  // Routes may name one device by different names.
+  const other = names.find((name = "") => findInterface(name, state) !== device);
+  if (other !== undefined) {
+    return none(`the default routes use different interfaces: ${first}, ${other}`, device);
   }
   return primaries(device, needed);
 }

@@ -163,7 +163,8 @@ export class Engine {
         continue;
       }
       if (old !== undefined) note(this.#removePolicy(old));
-      if (value !== undefined) note(this.#addPolicy(value));
+      if (value !== undefined) note(this.#addPolicy(value, old));
+      else if (old !== undefined) this.#gateways.release(old);
     }
     if (affected.size === 0) return;
     for (const slot of this.#table.slots()) {
@@ -172,8 +173,10 @@ export class Engine {
     }
   }
 
-  #addPolicy(policy: Policy): Set<LabelState> {
+  /** `old`: its former version; who keeps a gateway in both has not moved. */
+  #addPolicy(policy: Policy, old: PolicyState | undefined): Set<LabelState> {
     const state = new PolicyState(this.#numbers.next(), policy);
+    state.gateways = old?.gateways ?? [];
     this.#policies.set(policy.name, state);
     this.#gateways.watch(state);
     this.#stale.add(state);
@@ -406,14 +409,14 @@ export class Engine {
     const there = this.#table.peek(slot) !== undefined;
     const now = there ? this.#table.policiesOf(slot).policies : [];
     if (before === undefined) return now.length;
+    const ids = new Map(before.set.policies.map(({ policy }, i) => [policy.name, before.ids[i]]));
     let moves = 0;
-    for (const [index, state] of now.entries()) {
-      const old = before.set.policies.indexOf(state);
+    for (const [index, { policy }] of now.entries()) {
       const id = this.#slab.get(this.#table.offsetOf(slot), index);
-      if (old < 0 || before.ids[old] !== id) moves++;
+      if (ids.get(policy.name) !== id) moves++;
+      ids.delete(policy.name);
     }
-    const ended = before.set.policies.filter((state) => !now.includes(state));
-    return moves + ended.length;
+    return moves + ids.size;
   }
 
   /** What the rows of the endpoint in a slot follow from. */

@@ -38,6 +38,10 @@ export class Gateways {
 
   unwatch(state: PolicyState): void {
     this.#resolver.unwatch(state, state.policy.gateways);
+  }
+
+  /** Gives up the numbers of a policy's gateways. */
+  release(state: PolicyState): void {
     this.#retired.push(...state.gateways.map(({ id }) => id));
   }
 

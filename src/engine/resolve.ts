@@ -6,7 +6,7 @@ import type { Change } from "../model/change.ts";
 import type { Node } from "../model/node.ts";
 import type { GatewayEntry } from "../model/policy.ts";
 import type { Selector } from "../model/selector.ts";
-import { renderSelector, selectorMatches } from "../model/selector.ts";
+import { selectorMatches } from "../model/selector.ts";
 import type { Gateway } from "./gateway.ts";
 import { compareGateways, makeGateway } from "./gateway.ts";
 
@@ -31,7 +31,7 @@ export class Resolver<P> {
     for (const { nodeSelector } of entries) {
       const { users } = this.#resolution(nodeSelector);
       users.delete(user);
-      if (users.size === 0) this.#resolutions.delete(renderSelector(nodeSelector));
+      if (users.size === 0) this.#resolutions.delete(JSON.stringify(nodeSelector));
     }
   }
 
@@ -77,7 +77,7 @@ export class Resolver<P> {
   }
 
   #resolution(selector: Selector): Resolution<P> {
-    const text = renderSelector(selector);
+    const text = JSON.stringify(selector);
     let resolution = this.#resolutions.get(text);
     if (resolution === undefined) {
       resolution = { selector, winner: this.#first(selector), users: new Set() };

@@ -58,10 +58,17 @@ export class StepLog {
 
   /** The real differences, in no particular order; valid until the engine's next step. */
   *changes(): Generator<RowChange> {
+    const handed = this.#handedOver();
     for (let i = 0; i < this.#rebuilt.length; i++) {
       const slot = this.#rebuilt[i] as number;
       const after = this.#table.peek(slot) === undefined ? undefined : this.#factsOf(slot);
-      for (const change of rebuiltChanges(this.#before[i], after)) yield change;
+      const old = factRows(this.#before[i], (address) => !this.#passedOn(address, slot));
+      if (handed.size > 0) {
+        for (const address of after?.addresses ?? []) {
+          old.push(...factRows(handed.get(address), (other) => other === address));
+        }
+      }
+      for (const change of rebuiltChanges(old, factRows(after))) yield change;
     }
     for (let i = 0; i < this.#moved.length; i++) {
       const slot = this.#moved[i] as number;
@@ -79,14 +86,32 @@ export class StepLog {
       }
     }
   }
+
+  /** Addresses that passed to another endpoint, with what their rows followed from before. */
+  #handedOver(): Map<Address, RowFacts> {
+    const handed = new Map<Address, RowFacts>();
+    for (let i = 0; i < this.#rebuilt.length; i++) {
+      const before = this.#before[i];
+      if (before === undefined) continue;
+      for (const address of before.addresses) {
+        if (this.#passedOn(address, this.#rebuilt[i] as number)) handed.set(address, before);
+      }
+    }
+    return handed;
+  }
+
+  /** True if another endpoint than the one in `slot` holds the address now. */
+  #passedOn(address: Address, slot: number): boolean {
+    const holder = this.#table.holder(address);
+    return holder !== undefined && holder !== slot;
+  }
 }
 
-function rebuiltChanges(before: RowFacts | undefined, after: RowFacts | undefined): RowChange[] {
-  const rows = factRows(after);
-  if (before === undefined) return rows;
-  const old = new Map(factRows(before).map((row) => [keyText(row.key), row]));
+function rebuiltChanges(before: readonly RowChange[], after: RowChange[]): RowChange[] {
+  if (before.length === 0) return after;
+  const old = new Map(before.map((row) => [keyText(row.key), row]));
   const changes: RowChange[] = [];
-  for (const row of rows) {
+  for (const row of after) {
     const text = keyText(row.key);
     if (!sameRow(old.get(text)?.value, row.value)) changes.push(row);
     old.delete(text);
@@ -96,11 +121,16 @@ function rebuiltChanges(before: RowFacts | undefined, after: RowFacts | undefine
 }
 
 /** An endpoint's rows here: by address, then by prefix. */
-function factRows(facts: RowFacts | undefined): RowChange[] {
+function factRows(
+  facts: RowFacts | undefined,
+  wanted?: (address: Address) => boolean,
+): RowChange[] {
   const rows: RowChange[] = [];
-  for (const source of facts?.addresses ?? []) {
-    for (const won of facts?.set.won(familyOf(source)) ?? []) {
-      const value = rowValue(source, won, facts?.values[won.index]);
+  if (facts === undefined) return rows;
+  for (const source of facts.addresses) {
+    if (wanted !== undefined && !wanted(source)) continue;
+    for (const won of facts.set.won(familyOf(source))) {
+      const value = rowValue(source, won, facts.values[won.index]);
       if (value !== undefined) rows.push({ key: { source, destination: won.prefix }, value });
     }
   }

@@ -66,19 +66,30 @@ export class Cluster {
         this.#applyOne(change, { policies, nodes, states });
       }
     }
-    const endpoints = this.#fresh.map((key) => ({ key, value: this.#endpoint(key) }));
-    const touched = this.#touched;
-    this.#fresh = [];
-    this.#touched = new Map();
-    for (const change of differences(touched, (key) => this.#endpoint(key), sameEndpoint)) {
-      endpoints.push(change);
-    }
+    const endpoints = this.#takeEndpoints();
     return {
       policies: differences(policies, (name) => this.#policies.get(name), sameValue),
       nodes: differences(nodes, (name) => this.#nodes.get(name), sameValue),
       states: differences(states, (name) => this.#states.get(name), sameValue),
       endpoints,
     };
+  }
+
+  /** The endpoints that this turn changed. */
+  #takeEndpoints(): Change<EndpointKey, Endpoint>[] {
+    const touched = this.#touched;
+    // A key can be noted twice only if this turn also touched what it had put there.
+    const fresh = touched.size === 0 ? this.#fresh : new Set(this.#fresh);
+    const changes: Change<EndpointKey, Endpoint>[] = [];
+    for (const key of fresh) {
+      touched.delete(key);
+      const value = this.#endpoint(key);
+      if (value !== undefined) changes.push({ key, value });
+    }
+    const differing = differences(touched, (key) => this.#endpoint(key), sameEndpoint);
+    this.#fresh = [];
+    this.#touched = new Map();
+    return changes.length === 0 ? differing : changes.concat(differing);
   }
 
   /** The whole model now. The endpoints are joined anew: O(endpoints). */

@@ -154,7 +154,8 @@ function endpointChanges({ moves, starts, stops, addressChanges }: PolicyDiff): 
 }
 
 function* endpointRows(policy: PolicyDiff, screen: Screen): Generator<string[]> {
-  const site = (gateway: PlanGateway | undefined) => siteCell(gateway, screen);
+  const shared = sharedNodes(policy);
+  const site = (gateway: PlanGateway | undefined) => siteCell(gateway, shared, screen);
   const { dash } = screen.glyphs;
   for (const { assignment, before, after } of policy.moves) {
     const verb = screen.paint("warning", "moves");
@@ -176,9 +177,20 @@ function endpointName({ endpoint }: Assignment): string {
   return printable(`${endpoint.namespace}/${endpoint.name}`);
 }
 
-function siteCell(gateway: PlanGateway | undefined, screen: Screen): string {
+/** Nodes that have several gateways of the policy, so that their names do not tell which. */
+function sharedNodes({ gateways }: PolicyDiff): Set<string> {
+  const nodes = gateways.map(({ before, after }) => ((after ?? before) as PlanGateway).node);
+  return new Set(nodes.filter((node, i) => nodes.indexOf(node) !== i));
+}
+
+function siteCell(
+  gateway: PlanGateway | undefined,
+  shared: ReadonlySet<string>,
+  screen: Screen,
+): string {
   if (gateway === undefined) return screen.paint("error", "dropped");
-  return `${printable(gateway.node)} ${renderEgressIPs(gateway.egressIPs, screen)}`;
+  const node = printable(gateway.node);
+  return shared.has(gateway.node) ? `${node} ${renderEgressIPs(gateway.egressIPs, screen)}` : node;
 }
 
 // ---- Maps ----
@@ -191,14 +203,19 @@ const NODE_COLUMNS: readonly Column[] = [
   { title: "FILL BEFORE", align: "right" },
   { title: "AFTER", align: "right" },
 ];
+const HELD_COLUMNS: readonly Column[] = [
+  { title: "HELD BEFORE", align: "right" },
+  { title: "AFTER", align: "right" },
+];
 
 function renderNodes({ nodes, mapSize }: PlanDiff, screen: Screen, emit: Emit): void {
   const changed = nodes.filter(({ before, after }) => !sameValue(before, after));
-  const same = nodes.length - changed.length;
+  const same = counted(nodes.length - changed.length, "node");
   const sizes = [...new Set([mapSize.before, mapSize.after])].map(thousands);
-  const note = `${sizes.join(` ${screen.glyphs.arrow} `)} entries per map, ${counted(same, "node")} unchanged`;
-  renderHeading("Map fill", note, screen, emit);
+  const size = sizes.join(` ${screen.glyphs.arrow} `);
+  renderHeading("Map fill", `${size} entries per map, ${same} unchanged`, screen, emit);
   if (changed.length === 0) return;
+  const held = changed.some(({ before, after }) => heldOf(before) + heldOf(after) > 0);
   const rows = changed.map(({ node, before, after }) => [
     printable(node),
     thousands(rowsOf(before)),
@@ -206,9 +223,15 @@ function renderNodes({ nodes, mapSize }: PlanDiff, screen: Screen, emit: Emit): 
     signed(rowsOf(after) - rowsOf(before)),
     percent(before ? fullerMap(before) : 0, mapSize.before),
     percent(after ? fullerMap(after) : 0, mapSize.after),
+    ...(held ? [thousands(heldOf(before)), thousands(heldOf(after))] : []),
   ]);
-  renderTable({ columns: NODE_COLUMNS, rows, size: rows.length, seeAll: SEE_ALL }, screen, emit);
+  const columns = held ? [...NODE_COLUMNS, ...HELD_COLUMNS] : NODE_COLUMNS;
+  renderTable({ columns, rows, size: rows.length, seeAll: SEE_ALL }, screen, emit);
   emit("\n");
+}
+
+function heldOf(capacity: NodeCapacity | undefined): number {
+  return capacity?.heldEndpoints ?? 0;
 }
 
 function rowsOf(capacity: NodeCapacity | undefined): number {

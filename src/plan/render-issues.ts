@@ -1,31 +1,48 @@
 // Issues for people: per object what is wrong, where, and what to do about it.
 
 import type { Emit, Screen } from "../lib/screen.ts";
-import { counted, printable, wrap } from "../lib/text.ts";
+import { counted, printable, thousands, wrap } from "../lib/text.ts";
 import type { Issue, Severity } from "../model/issue.ts";
 import { ISSUE_CODES } from "../model/issue.ts";
 
 /** Writes the issues in the order given, those of one object under its name. */
 export function renderIssues(issues: readonly Issue[], screen: Screen, emit: Emit): void {
-  let object: string | undefined;
-  for (const one of issues) {
-    if (one.object !== object) {
-      emit(`${object === undefined ? "" : "\n"}${screen.paint("title", printable(one.object))}\n`);
-      object = one.object;
+  const shown = issues.slice(0, screen.linesMax);
+  for (const [i, group] of runsOf(shown, ({ object }) => object).entries()) {
+    if (i > 0) emit("\n");
+    emit(`${screen.paint("title", printable((group[0] as Issue).object))}\n`);
+    renderObjectIssues(group, screen, emit);
+  }
+  if (shown.length === issues.length) return;
+  const rest = `${thousands(issues.length - shown.length)} more; all with -o json`;
+  emit(`\n${screen.paint("faint", `${screen.glyphs.more} ${rest}`)}\n`);
+}
+
+/** The issues of one object: severity, code and path, message, and once per code the remedy. */
+export function renderObjectIssues(issues: readonly Issue[], screen: Screen, emit: Emit): void {
+  for (const group of runsOf(issues, ({ code }) => code)) {
+    for (const one of group) {
+      const tag = screen.paint(one.severity, `${one.severity} ${one.code}`);
+      const path = one.path === "" ? "" : `  ${screen.paint("accent", printable(one.path))}`;
+      emit(`  ${tag}${path}\n`);
+      paragraph(printable(one.message), { first: "    ", rest: "    " }, screen, emit);
     }
-    renderIssue(one, screen, emit);
+    const first = `    ${screen.glyphs.arrow} `;
+    const marks = { first, rest: " ".repeat(first.length) };
+    paragraph(ISSUE_CODES[(group[0] as Issue).code].remedy, marks, screen, emit);
   }
 }
 
-/** One issue below its object: severity, code and path, then the message, then the remedy. */
-export function renderIssue(one: Issue, screen: Screen, emit: Emit): void {
-  const path = one.path === "" ? "" : `  ${printable(one.path)}`;
-  const tag = screen.paint(one.severity, `${one.severity} ${one.code}`);
-  emit(`  ${tag}${screen.paint("accent", path)}\n`);
-  paragraph(printable(one.message), { first: "    ", rest: "    " }, screen, emit);
-  const arrow = `    ${screen.glyphs.arrow} `;
-  const marks = { first: arrow, rest: " ".repeat(arrow.length) };
-  paragraph(ISSUE_CODES[one.code].remedy, marks, screen, emit);
+/** Neighbours with the same key, together. */
+function runsOf<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const runs: T[][] = [];
+  let key: string | undefined;
+  for (const item of items) {
+    if (keyOf(item) === key) runs.at(-1)?.push(item);
+    else runs.push([item]);
+    key = keyOf(item);
+  }
+  return runs;
 }
 
 /** Text wrapped to the screen, with `first` before its first line and `rest` before the others. */

@@ -14,8 +14,9 @@ import type { Prefix } from "../net/prefix.ts";
 import { renderPrefix } from "../net/prefix.ts";
 import type { Assignment, Condition, Plan, PlanGateway, PlanPolicy } from "./plan.ts";
 import { barCells, renderCapacity, renderHeading } from "./render-capacity.ts";
-import { paragraph, renderIssue, renderIssues } from "./render-issues.ts";
+import { paragraph, renderIssues, renderObjectIssues } from "./render-issues.ts";
 import type { Row } from "./row.ts";
+import { DROP_GATEWAY, EXCLUDED_GATEWAY } from "./row.ts";
 
 /** `wide`: more columns, and who is assigned where. */
 export interface PlanPicture {
@@ -48,17 +49,17 @@ function renderPolicy(
   const { gateways, conditions } = policy;
   renderTerms(policy, screen, emit);
   if (gateways.length > 0) {
-    const columns = wide ? [...GATEWAY_COLUMNS, ...WIDE_GATEWAY_COLUMNS] : GATEWAY_COLUMNS;
+    const columns = wide ? [...WIDE_GATEWAY_COLUMNS, ...GATEWAY_COLUMNS] : GATEWAY_COLUMNS;
     const rows = gateways.map((gateway) => gatewayCells(gateway, { policy, wide }, screen));
     renderTable({ columns, rows, size: rows.length, seeAll: "-o wide" }, screen, emit);
     emit("\n");
   }
-  for (const one of issues) renderIssue(one, screen, emit);
-  // An issue says the same as the condition that it leads to, and says what to do.
-  const told = new Set<string>(issues.map(({ code }) => code));
-  const untold = conditions.filter(({ reason }) => !told.has(reason));
+  renderObjectIssues(issues, screen, emit);
+  // Most conditions follow from an issue, which says the same and also where.
+  const told = new Set<string>(issues.flatMap(({ code, message }) => [code, message]));
+  const untold = conditions.filter(({ reason, message }) => !told.has(reason) && !told.has(message));
   for (const condition of untold) renderCondition(condition, screen, emit);
-  if (issues.length + untold.length > 0) emit("\n");
+  emit("\n");
 }
 
 /** `web  round-robin · 12 endpoints → 3 gateways`, then what it covers. */
@@ -103,9 +104,8 @@ function gatewayCells(
     percent(endpoints, policy.endpoints),
     screen.paint("accent", bar(endpoints, policy.endpoints, barCells(screen), screen)),
   ];
-  if (!wide) return cells;
-  const interfaceCell = device === null ? screen.paint("faint", "unknown") : printable(device);
-  return [...cells, String(entry), renderAddress(gatewayIP), interfaceCell];
+  const deviceCell = device === null ? screen.paint("faint", "unknown") : printable(device);
+  return wide ? [String(entry), renderAddress(gatewayIP), deviceCell, ...cells] : cells;
 }
 
 /** `192.0.2.1, 2001:db8::1`, `none` where traffic is dropped, `unknown` where nobody can say. */
@@ -158,7 +158,7 @@ const ROW_COLUMNS: readonly Column[] = [
   { title: "DESTINATION" },
   { title: "EGRESS IP" },
   { title: "GATEWAY IP" },
-  { title: "IFINDEX", align: "right" },
+  { title: "IF", align: "right" },
   { title: "POLICY" },
 ];
 
@@ -186,8 +186,15 @@ function rowCells(row: Row, screen: Screen): string[] {
     renderAddress(row.source),
     renderPrefix(row.destination),
     row.egressIP === null ? unknown : renderAddress(row.egressIP),
-    renderAddress(row.gatewayIP),
+    gatewayIPCell(row.gatewayIP, screen),
     row.ifindex === null ? unknown : String(row.ifindex),
     printable(row.policy),
   ];
+}
+
+/** As in the map; colour tells drops and exclusions from gateways. */
+function gatewayIPCell(gatewayIP: Address, screen: Screen): string {
+  const text = renderAddress(gatewayIP);
+  if (gatewayIP === DROP_GATEWAY) return screen.paint("error", text);
+  return gatewayIP === EXCLUDED_GATEWAY ? screen.paint("faint", text) : text;
 }

@@ -99,12 +99,13 @@ export class YamlItems {
   }
 
   #readLines(bytes: Buffer, last: boolean): void {
-    while (this.#position < bytes.byteLength) {
+    const { length } = bytes;
+    while (this.#position < length) {
       let end = Math.max(this.#position, this.#searched);
-      while (end < bytes.byteLength && bytes[end] !== LF) end++;
+      while (end < length && bytes[end] !== LF) end++;
       this.#searched = end;
-      if (end === bytes.byteLength && !last) return;
-      this.#takeLine(bytes, Math.min(end + 1, bytes.byteLength));
+      if (end === length && !last) return;
+      this.#takeLine(bytes, Math.min(end + 1, length));
     }
   }
 
@@ -112,7 +113,7 @@ export class YamlItems {
   #takeLine(bytes: Buffer, next: number): void {
     const line = this.#position;
     let first = line;
-    while (bytes[first] === SPACE) first++;
+    while (first < next && bytes[first] === SPACE) first++;
     if (isMarker(bytes, line)) this.#takeMarker(bytes, next);
     else if (!isBlankOrComment(bytes, first)) {
       if (this.#state === "items") this.#takeItemsLine(bytes, first);

@@ -89,7 +89,7 @@ export const NODES = [
 
 export interface ExplainQuestion {
   readonly objects: readonly unknown[];
-  /** In the namespace `shop`; `web-1` unless told. */
+  /** A name or a key; `web-1` unless told. */
   readonly pod?: string;
   readonly destination?: string;
   readonly clusterCidrs?: readonly string[];
@@ -106,7 +106,7 @@ export function explained(question: ExplainQuestion): Explanation {
   const delta = cluster.apply(objects.map(parsed));
   const view = cluster.view();
   const endpoints = [...view.endpoints.values()];
-  const endpoint = present(endpoints.find((one) => one.name === name), name);
+  const endpoint = present(endpoints.find((one) => one.key === name || one.name === name), name);
   const engine = new Engine({ distribution, scope: { node: endpoint.node, rows } });
   engine.step(delta);
   return explain({
