@@ -124,8 +124,9 @@ function checkValue(option: Option, value: string, origin: string): void {
   const { values, kind } = option;
   if (values !== undefined && !values.includes(value)) {
     const meant = suggest(value, values);
-    const hint = meant === undefined ? `use one of: ${values.join(", ")}` : `did you mean ${meant}?`;
-    throw new UsageError(`${origin}: unknown value '${value}'; ${hint}`);
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    const all = `It is one of ${values.join(", ")}.`;
+    throw new UsageError(`${origin}: unknown value '${value}'${hint}`, all);
   }
   if (kind === "count" && !/^[1-9][0-9]{0,8}$/.test(value)) {
     throw new UsageError(`${origin} needs a whole number from 1 to 999999999, not '${value}'`);
@@ -154,8 +155,8 @@ function checkPositionals({ positionals, options }: Command, words: readonly str
   if (absent !== undefined) throw new UsageError(`${absent.name} is required`);
   const extra = words[positionals.length];
   if (extra !== undefined) {
-    const files = options.find((option) => option.kind === "file" && option.short !== undefined);
-    const hint = files === undefined ? undefined : `Name files and directories with -${files.short}.`;
+    const file = options.find(({ kind, short }) => kind === "file" && short !== undefined);
+    const hint = file === undefined ? undefined : `Name files and directories with -${file.short}.`;
     throw new UsageError(`unexpected argument '${extra}'`, hint);
   }
   for (const [i, { name, values }] of positionals.entries()) {

@@ -72,9 +72,9 @@ export const COMMANDS: readonly Command[] = [
     name: "plan",
     summary: "which gateway every endpoint uses, and the rows that a node holds",
     description: [
-      "Reads policies, pods, nodes and what belongs to them, and shows what they mean: per policy the " +
-        "gateways, their egress IPs and how many endpoints each one serves; then how full the maps are " +
-        "and how many SNAT ports every endpoint has.",
+      "Reads policies, pods, nodes and what belongs to them, and shows what they mean: per " +
+        "policy the gateways, their egress IPs and how many endpoints each one serves; then how full " +
+        "the maps are and how many SNAT ports every endpoint has.",
       "With --node also every row of that node's policy map.",
     ],
     options: [
@@ -112,8 +112,9 @@ export const COMMANDS: readonly Command[] = [
     name: "diff",
     summary: "who moves to another gateway between two states of a cluster",
     description: [
-      "Plans both sides and compares: endpoints that move, start or stop using a gateway, gateways " +
-        "that change their addresses, and how the maps fill. Endpoints are matched by the pod's UID.",
+      "Plans both sides and compares: endpoints that move, start or stop using a gateway, " +
+        "gateways that change their addresses, and how the maps fill. Endpoints are matched by " +
+        "the pod's UID.",
       "Established connections stay where they began; what moves is new connections.",
     ],
     options: [
@@ -128,31 +129,39 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       {
         command:
-          "sluice diff --from examples/cluster --from examples/policy.yaml --to examples/cluster --to examples/grown",
+          "sluice diff --from examples/cluster --from examples/policy.yaml " +
+          "--to examples/cluster --to examples/grown",
         does: "one pod and one gateway more: who moves?",
       },
       {
-        command: "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice diff --from - --to new/",
+        command:
+          "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice diff --from - --to new/",
         does: "compares a live cluster with what is to be applied",
       },
     ],
-    exits: ["0  no difference", "1  a difference", "2  wrong usage, unreadable input, or errors in it"],
+    exits: [
+      "0  no difference",
+      "1  a difference",
+      "2  wrong usage, input that cannot be read, or errors in the input objects",
+    ],
     load: () => import("./diff.ts"),
   },
   {
     name: "explain",
     summary: "why a pod's packets leave with this address, step by step",
     description: [
-      "Tells which policies select the pod or which label failed, which gateways resolved and which " +
-        "did not, how one was chosen, which row wins for the destination, and what happens to a packet.",
-      "POD is a name, namespace/name, a UID or an IP address. Without DESTINATION, every prefix of the " +
-        "pod's policies is explained.",
+      "Tells which policies select the pod or which label failed, which gateways resolved and " +
+        "which did not, how one was chosen, which row wins for the destination, and what happens " +
+        "to a packet.",
+      "POD is a name, namespace/name, a UID or an IP address. Without DESTINATION, every prefix " +
+        "of the pod's policies is explained.",
     ],
     options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
     positionals: [{ name: "POD" }, { name: "DESTINATION", optional: true }],
     examples: [
       {
-        command: "sluice explain -f examples/cluster -f examples/policy.yaml checkout-0 203.0.113.10",
+        command:
+          "sluice explain -f examples/cluster -f examples/policy.yaml checkout-0 203.0.113.10",
         does: "why checkout-0 reaches the partner from its address",
       },
       {
@@ -167,8 +176,8 @@ export const COMMANDS: readonly Command[] = [
     name: "validate",
     summary: "only what is wrong or surprising in the input; for pipelines",
     description: [
-      "Reads the input as plan does and shows the issues: errors, where an object is refused, and " +
-        "warnings, where it is accepted but may not do what was meant.",
+      "Reads the input as plan does and shows the issues: errors, where an object is refused, " +
+        "and warnings, where it is accepted but may not do what was meant.",
     ],
     options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, output(["table", "json", "yaml"]), STRICT],
     positionals: [],

@@ -1,6 +1,6 @@
 // `sluice completion`: a script that teaches a shell the table of commands.
 
-import { unreachable } from "../lib/assert.ts";
+import { present, unreachable } from "../lib/assert.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT } from "./command.ts";
@@ -12,8 +12,10 @@ import type { Terminal } from "./terminal.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 
+/** Writes the script for the shell named. */
 export function run(args: Arguments, { emit }: Terminal): Exit {
-  emit(scriptFor(SHELLS.find((one) => one === args.positionals[0]) ?? "bash"));
+  const shell = present(SHELLS.find((one) => one === args.positionals[0]), "a checked SHELL");
+  emit(scriptFor(shell));
   return EXIT.ok;
 }
 

@@ -11,6 +11,7 @@ import { EXIT, UsageError } from "./command.ts";
 import { loadCluster, planCluster, settingsOf } from "./load-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Compares two states; `found` where they differ, `usage` where their input has errors. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const [from, to] = [args.all("from"), args.all("to")];
   if (from.includes("-") && to.includes("-")) {

@@ -13,6 +13,7 @@ import { findEndpoint } from "./find-endpoint.ts";
 import { judgeIssues, loadCluster, planCluster, settingsOf } from "./load-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Explains one endpoint, for one destination or for all. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const [pod, destinationText] = args.positionals as [string, string | undefined];
   const destination = destinationText === undefined ? undefined : parseAddress(destinationText);

@@ -21,7 +21,8 @@ export function renderOverview(commands: readonly Command[], screen: Screen, emi
   );
   section("Options", screen, emit);
   list([["--help", "shows this help"], ["--version", "shows the version"]], screen, emit);
-  emit(`\n${screen.paint("faint", "sluice help COMMAND shows a command's options and examples.")}\n`);
+  const hint = "sluice help COMMAND shows a command's options and examples.";
+  emit(`\n${screen.paint("faint", hint)}\n`);
 }
 
 const HELP_COMMAND = { name: "help", summary: "a command's options and examples" };
@@ -42,7 +43,8 @@ export function renderHelp(command: Command, screen: Screen, emit: Emit): void {
   if (fixed.length > 0) section("Arguments", screen, emit);
   list(fixed.map((one) => [one.name, (one.values ?? []).join(", ")] as const), screen, emit);
   section("Options", screen, emit);
-  list(optionsOf({ options }).map((option) => [flagsOf(option), noteOf(option)] as const), screen, emit);
+  const flags = optionsOf({ options }).map((one) => [flagsOf(one), noteOf(one)] as const);
+  list(flags, screen, emit);
   section("Examples", screen, emit);
   for (const { command: line, does } of examples) {
     emit(`  ${screen.paint("faint", `# ${does}`)}\n  ${screen.paint("accent", line)}\n`);
@@ -87,7 +89,9 @@ function list(entries: readonly (readonly [string, string])[], screen: Screen, e
   const column = Math.max(0, ...entries.map(([term]) => textWidth(term)));
   for (const [term, meaning] of entries) {
     const lines = wrap(meaning, widthOf(screen) - column - 4);
-    for (const [i, line] of lines.entries()) emit(`  ${pad(i === 0 ? term : "", column)}  ${line}\n`);
+    for (const [i, line] of lines.entries()) {
+      emit(`  ${pad(i === 0 ? term : "", column)}  ${line}\n`);
+    }
   }
 }
 

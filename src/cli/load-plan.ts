@@ -72,6 +72,7 @@ export function settingsOf(args: Arguments): PlanSettings {
   };
 }
 
+/** The plan of a cluster as read. */
 export function planCluster(
   { cluster, delta, issues }: LoadedCluster,
   { distribution, rows, mapSize, node }: PlanSettings,

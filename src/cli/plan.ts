@@ -7,13 +7,14 @@ import type { Exit } from "./command.ts";
 import { judgeIssues, loadCluster, planCluster, settingsOf } from "./load-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Plans the input; `found` where it has errors. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const loaded = await loadCluster(args.all("file"), terminal);
   const plan = planCluster(loaded, settingsOf(args));
   const { screen, emit } = terminal;
   const form = args.choice("output", ["table", "wide", "json", "yaml"]);
-  if (form === "table") renderPlan(plan, { wide: false }, screen, emit);
-  else if (form === "wide") renderPlan(plan, { wide: true }, { ...screen, linesMax: Infinity }, emit);
-  else writePlan(plan, form, emit);
+  if (form === "json" || form === "yaml") writePlan(plan, form, emit);
+  else if (form === "table") renderPlan(plan, { wide: false }, screen, emit);
+  else renderPlan(plan, { wide: true }, { ...screen, linesMax: Infinity }, emit);
   return judgeIssues(plan.issues, { strict: args.has("strict") }, terminal);
 }

@@ -29,6 +29,7 @@ const STDERR = 2;
 /** Lines of one list on a terminal before the rest is only counted. */
 const LINES_MAX = 40;
 
+/** The process's own outputs, as the environment and the terminals want them. */
 export function openTerminal(environment: Environment): Terminal {
   const answers = new FileWriter(STDOUT);
   const messages = new FileWriter(STDERR);

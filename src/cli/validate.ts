@@ -7,6 +7,7 @@ import type { Exit } from "./command.ts";
 import { judgeIssues, loadCluster, planCluster, settingsOf } from "./load-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Shows the issues of the input; `found` where there are errors. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const loaded = await loadCluster(args.all("file"), terminal);
   const { issues } = planCluster(loaded, settingsOf(args));

@@ -44,6 +44,8 @@ export interface ReferenceAssignment {
 }
 
 export interface Reference {
+  /** The entries of each policy that resolve, in rule 5.1's order. */
+  readonly gateways: ReadonlyMap<string, readonly ReferenceGateway[]>;
   /** Sorted by policy, then by rule 5.4. */
   readonly assignments: readonly ReferenceAssignment[];
   /** Sorted by source, then destination; empty without a scope. */
@@ -54,10 +56,12 @@ export interface Reference {
 export function reference(view: ModelView, options: EngineOptions): Reference {
   const endpoints = [...view.endpoints.values()].sort(byAddress);
   const owners = addressOwners(endpoints);
+  const resolved = new Map<string, readonly ReferenceGateway[]>();
   const assignments: ReferenceAssignment[] = [];
   const rows = new Map<string, Row | undefined>();
   for (const policy of [...view.policies.values()].sort(byAge)) {
     const gateways = resolve(policy, view);
+    resolved.set(policy.name, gateways);
     const strategy = policy.distribution ?? options.distribution;
     const members = endpoints.filter((endpoint) => selects(policy, endpoint, view.nodes));
     for (const [i, endpoint] of members.entries()) {
@@ -74,6 +78,7 @@ export function reference(view: ModelView, options: EngineOptions): Reference {
     }
   }
   return {
+    gateways: resolved,
     // Stable: rule 5.4's order stays within a policy.
     assignments: assignments.sort((a, b) => byBytes(a.policy, b.policy)),
     rows: [...rows.values()].filter((row) => row !== undefined).sort(compareRows),

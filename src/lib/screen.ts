@@ -68,6 +68,7 @@ export interface ScreenOptions {
   readonly colour: boolean;
 }
 
+/** A screen with these properties; without colours `paint` changes nothing. */
 export function makeScreen({ columns, linesMax, unicode, colour }: ScreenOptions): Screen {
   return {
     columns,

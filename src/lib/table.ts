@@ -23,7 +23,7 @@ export interface Table {
 const INDENT = "  ";
 const GAP = "  ";
 
-/** Writes the heading, a line per row and, where rows are left out, how many and how to see them. */
+/** Writes the heading, a line per row and, where rows are left out, how to see them. */
 export function renderTable(table: Table, screen: Screen, emit: Emit): void {
   const { columns, size } = table;
   const cut = size > screen.linesMax;
@@ -38,8 +38,8 @@ export function renderTable(table: Table, screen: Screen, emit: Emit): void {
   emit(`${INDENT}${screen.paint("faint", heading)}\n`);
   for (const row of rows) emit(`${INDENT}${line(row, columns, widths)}\n`);
   if (!cut) return;
-  const rest = `${screen.glyphs.more} ${thousands(size - screen.linesMax)} more; all with ${table.seeAll}`;
-  emit(`${INDENT}${screen.paint("faint", rest)}\n`);
+  const more = `${screen.glyphs.more} ${thousands(size - screen.linesMax)} more`;
+  emit(`${INDENT}${screen.paint("faint", `${more}; all with ${table.seeAll}`)}\n`);
 }
 
 function line(

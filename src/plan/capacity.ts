@@ -2,7 +2,7 @@
 
 import type { NodeCapacity } from "./plan.ts";
 
-/** SNAT ports of one egress IP: 1024 to 65535, for each (protocol, destination address and port). */
+/** SNAT ports of one egress IP, 1024 to 65535, per protocol, destination address and port. */
 export const SNAT_PORTS = 65_536 - 1024;
 
 /** The ports that each endpoint has on average; all of them where nobody shares. */

@@ -19,6 +19,7 @@ import { renderEgressIPs } from "./render-plan.ts";
 
 const SEE_ALL = "-o json";
 
+/** Writes the difference and, last, how many endpoints it concerns. */
 export function renderDiff(diff: PlanDiff, screen: Screen, write: Emit): void {
   const emit = blankBetween(write);
   if (isEmptyDiff(diff)) return emit("No difference.\n");
@@ -42,7 +43,7 @@ function renderTerms(policy: PolicyDiff, screen: Screen, emit: Emit): void {
   const { arrow, dot } = screen.glyphs;
   const name = screen.paint("title", printable(policy.name));
   const change = (old: string | undefined, now: string | undefined) =>
-    old === now || now === undefined ? `${old}` : old === undefined ? now : `${old} ${arrow} ${now}`;
+    [...new Set([old, now])].filter((one) => one !== undefined).join(` ${arrow} `);
   const distribution = change(before?.distribution, after?.distribution);
   const endpoints = change(countText(before?.endpoints), countText(after?.endpoints));
   const counts = [
@@ -127,7 +128,8 @@ function renderGatewayChange(change: GatewayChange, screen: Screen, emit: Emit):
   const ips = (gateway: PlanGateway) => renderEgressIPs(gateway.egressIPs, screen);
   note("egress IP", ips(before), ips(after));
   note("gateway IP", renderAddress(before.gatewayIP), renderAddress(after.gatewayIP));
-  note("interface", printable(before.interface ?? "unknown"), printable(after.interface ?? "unknown"));
+  const device = (gateway: PlanGateway) => printable(gateway.interface ?? "unknown");
+  note("interface", device(before), device(after));
   const who = `${printable(after.node)} keeps ${counted(endpoints, "endpoint")}`;
   emit(`  ${screen.paint("warning", who)}: ${parts.join(", ")}\n`);
 }

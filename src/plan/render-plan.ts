@@ -23,6 +23,7 @@ export interface PlanPicture {
   readonly wide: boolean;
 }
 
+/** Writes the plan; sections stand apart by one blank line. */
 export function renderPlan(plan: Plan, { wide }: PlanPicture, screen: Screen, write: Emit): void {
   const emit = blankBetween(write);
   const others = new Set(plan.issues);
@@ -57,7 +58,7 @@ function renderPolicy(
   renderObjectIssues(issues, screen, emit);
   // Most conditions follow from an issue, which says the same and also where.
   const told = new Set<string>(issues.flatMap(({ code, message }) => [code, message]));
-  const untold = conditions.filter(({ reason, message }) => !told.has(reason) && !told.has(message));
+  const untold = conditions.filter((one) => !told.has(one.reason) && !told.has(one.message));
   for (const condition of untold) renderCondition(condition, screen, emit);
   emit("\n");
 }

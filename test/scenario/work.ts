@@ -16,7 +16,7 @@ import { NO_LABELS } from "../../src/model/labels.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { selectorMatches } from "../../src/model/selector.ts";
 import type { Step } from "../../src/engine/engine.ts";
-import type { ReferenceAssignment } from "../../src/engine/reference.ts";
+import type { Reference, ReferenceAssignment, ReferenceGateway } from "../../src/engine/reference.ts";
 import type { Moment } from "./world.ts";
 
 interface Span<T> {
@@ -81,14 +81,14 @@ function touchedEndpoints(delta: ModelDelta, { before, after }: Span<Moment>): S
   return touched;
 }
 
-/** True if some policy's nodeSelectors begin or cease to match this node. */
+/** True if the nodeSelectors of some policy, be it old or new, begin or cease to match this node. */
 function rematched(name: string, views: readonly ModelView[]): boolean {
-  const matching = views.map(({ nodes, policies }) => {
-    const labels = nodes.get(name)?.labels ?? NO_LABELS;
-    return [...policies.values()].filter((policy) => matchesNode(policy, labels));
+  const labels = views.map(({ nodes }) => nodes.get(name)?.labels ?? NO_LABELS);
+  const policies = views.flatMap((view) => [...view.policies.values()]);
+  return policies.some((policy) => {
+    const [before, after] = labels.map((one) => matchesNode(policy, one));
+    return before !== after;
   });
-  const names = matching.map((policies) => policies.map((policy) => policy.name).sort().join());
-  return names[0] !== names[1];
 }
 
 function matchesNode({ rules }: Policy, labels: Labels): boolean {
@@ -102,32 +102,42 @@ function selectsPod({ rules }: Policy, { labels }: Endpoint): boolean {
   );
 }
 
+type TextOf = (assignment: ReferenceAssignment, reference: Reference) => string;
+
 /** Pairs of endpoint and policy that began, ended or changed their text. */
-function moves(
-  { before, after }: Span<Moment>,
-  textOf: (assignment: ReferenceAssignment) => string,
-): ReferenceAssignment[] {
-  const [old, now] = [before, after].map(({ reference: { assignments } }) => {
-    return new Map(assignments.map((one) => [`${one.policy} ${one.endpoint}`, one]));
-  }) as [Map<string, ReferenceAssignment>, Map<string, ReferenceAssignment>];
-  const text = (one: ReferenceAssignment | undefined) => one && textOf(one);
-  return [...new Map([...old, ...now])]
-    .filter(([pair]) => text(old.get(pair)) !== text(now.get(pair)))
-    .map(([, one]) => one);
+function moves({ before, after }: Span<Moment>, textOf: TextOf): ReferenceAssignment[] {
+  const texts = ({ reference }: Moment) => {
+    const { assignments } = reference;
+    return new Map(assignments.map((one) => [pairOf(one), textOf(one, reference)]));
+  };
+  const [old, now] = [texts(before), texts(after)];
+  const pairs = [...before.reference.assignments, ...after.reference.assignments];
+  const unique = new Map(pairs.map((one) => [pairOf(one), one]));
+  return [...unique.values()].filter((one) => old.get(pairOf(one)) !== now.get(pairOf(one)));
 }
 
-function gatewayText({ gateway }: ReferenceAssignment): string {
+function pairOf({ policy, endpoint }: ReferenceAssignment): string {
+  return `${policy} ${endpoint}`;
+}
+
+const gatewayText: TextOf = ({ gateway }) => identity(gateway);
+
+function identity(gateway: ReferenceGateway | undefined): string {
   if (gateway === undefined) return "drop";
   const { node, gatewayIP, entry } = gateway;
   return JSON.stringify([node, gatewayIP, entry.egressIPText, entry.interface]);
 }
 
-/** Entries that are alike but for their place may count as different ones. */
-function entryText(assignment: ReferenceAssignment): string {
-  return `${gatewayText(assignment)} ${assignment.gateway?.entry.entry}`;
-}
+/** Entries that differ in nothing but their place may count as different gateways. */
+const entryText: TextOf = ({ policy, gateway }, { gateways }) => {
+  const text = identity(gateway);
+  const alike = (gateways.get(policy) ?? []).filter((one) => identity(one) === text);
+  return `${text} ${alike.findIndex((one) => one === gateway)} of ${alike.length}`;
+};
 
 /** What rows here may follow from. */
-function valueText(assignment: ReferenceAssignment): string {
-  return `${entryText(assignment)} ${JSON.stringify(assignment.carrier?.egress ?? null)}`;
-}
+const valueText: TextOf = (assignment, reference) => {
+  const { carrier } = assignment;
+  const carried = carrier === undefined ? "nothing" : JSON.stringify(carrier.egress ?? "unknown");
+  return `${entryText(assignment, reference)} ${carried}`;
+};

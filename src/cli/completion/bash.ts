@@ -24,7 +24,7 @@ _sluice() {
   done
   COMPREPLY=()
   case "$command:$option" in
-${commands.flatMap((command) => command.options.flatMap((one) => valueCase(command, one))).join("\n")}
+${commands.flatMap(valueCases).join("\n")}
   esac
   case "$command" in
     "") words="${[...names, "help", "--help", "--version"].join(" ")}" ;;
@@ -37,18 +37,22 @@ complete -F _sluice sluice
 `;
 }
 
-/** What follows an option that takes a value. */
-function valueCase({ name }: Command, option: Option): string[] {
-  if (option.value === undefined) return [];
-  const patterns = [`${name}:--${option.name}`];
-  if (option.short !== undefined) patterns.push(`${name}:-${option.short}`);
-  return [`    ${patterns.join(" | ")})\n      ${valueReply(option)}\n      return ;;`];
+/** What follows the options that take a value. */
+function valueCases({ name, options }: Command): string[] {
+  return options
+    .filter(({ value }) => value !== undefined)
+    .map((option) => {
+      const patterns = [`${name}:--${option.name}`];
+      if (option.short !== undefined) patterns.push(`${name}:-${option.short}`);
+      return `    ${patterns.join(" | ")})\n      ${valueReply(option)}\n      return ;;`;
+    });
 }
 
 function valueReply({ kind, values }: Option): string {
   // An empty reply with this setting lets bash complete file names itself, with its own quoting.
   if (kind === "file") return "compopt -o default 2>/dev/null";
-  return values === undefined ? ":" : `COMPREPLY=($(compgen -W "${values.join(" ")}" -- "$current"))`;
+  if (values === undefined) return ":";
+  return `COMPREPLY=($(compgen -W "${values.join(" ")}" -- "$current"))`;
 }
 
 function wordsCase(command: Command): string {
