@@ -46,7 +46,7 @@ sluice 1 diff "${change[@]}"
 
 chapter 'The same, with as few moves as possible' \
   'round-robin balances to one endpoint and moves many; rendezvous moves only what it must:'
-sluice 1 diff "${change[@]}" --distribution rendezvous | sed -n '2,3p;$p'
+sluice 1 diff "${change[@]}" --distribution rendezvous | sed -n '1,3p;/ENDPOINT  /,/^$/p;$p'
 
 chapter 'What next' \
   'Your own cluster, without touching it:' \

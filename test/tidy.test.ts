@@ -8,7 +8,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ISSUE_CODES } from "../src/model/issue.ts";
 import { citationsOf, coverage, numbering, rulesOf, titlesOf } from "./tidy/contract.ts";
-import { renderIssueCodes, withIssueCodes } from "./tidy/issue-codes.ts";
+import { renderIssueCodes, renderSchema, withGenerated } from "./tidy/json-docs.ts";
+import type { Schema } from "./tidy/json-docs.ts";
 import { layering, offline } from "./tidy/layers.ts";
 import type { Finding } from "./tidy/rules.ts";
 import { renderFinding, RULES } from "./tidy/rules.ts";
@@ -70,9 +71,15 @@ test("every built rule of the contract is named by a test, and every named rule 
   expectNone(coverage(fileAt("docs/semantics.md"), named));
 });
 
-test("docs/json.md lists every issue code (UPDATE=1 rewrites the table)", () => {
+test("docs/json.md says what schemas and issue codes say (UPDATE=1 rewrites it)", () => {
   const { path, text } = fileAt("docs/json.md");
-  const wanted = withIssueCodes(text, renderIssueCodes(ISSUE_CODES));
+  const schemas = sources.filter((source) => source.path.startsWith("schemas/"));
+  assert.ok(schemas.length > 0, "there are no schemas");
+  let wanted = withGenerated(text, "src/model/issue.ts", renderIssueCodes(ISSUE_CODES));
+  for (const schema of schemas) {
+    const fields = renderSchema(JSON.parse(schema.text) as Schema);
+    wanted = withGenerated(wanted, schema.path, fields);
+  }
   if (process.env["UPDATE"] === "1") writeFileSync(join(ROOT, path), wanted);
   else assert.equal(text, wanted);
 });

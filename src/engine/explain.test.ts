@@ -50,6 +50,16 @@ describe("an explanation", () => {
     ]);
   });
 
+  test("judges a prefix by itself where a longer one begins at the same address [7.3]", () => {
+    const narrow = { destinationCIDRs: ["198.51.0.0/24"], egressGateways: [GW("9")] };
+    const wide = { destinationCIDRs: ["198.51.0.0/16"] };
+    const objects = [...NODES, WEB_1, policy("narrow", narrow), policy("wide", wide)];
+    const told = explained({ objects }).destinations.map(({ prefix, outcome }) => {
+      return [renderPrefix(prefix), outcome.kind];
+    });
+    assert.deepEqual(told, [["198.51.0.0/16", "leaves"], ["198.51.0.0/24", "drop"]]);
+  });
+
   test("says the same under both row modes [7.6]", () => {
     const objects = [...NODES, WEB_1, policy("p", { egressGateways: [GW("2"), GW("1")] })];
     const all = explained({ objects, rows: "all", destination: OUTSIDE });

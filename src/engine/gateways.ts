@@ -111,8 +111,8 @@ export class Gateways {
     return deriveEgress(gateway.entry, policy.needed, this.#states.get(gateway.node));
   }
 
-  /** Forgets what only the last step's differences needed. */
-  retire(): void {
+  /** Begins a step: forgets what only the last one's differences needed. */
+  begin(): void {
     for (const id of this.#retired) this.#registry.release(id);
     this.#retired = [];
     for (const state of this.#refreshed) {

@@ -103,7 +103,7 @@ export class PolicyNumbers {
     this.#released.push(number);
   }
 
-  retire(): void {
+  begin(): void {
     this.#free.push(...this.#released);
     this.#released = [];
   }

@@ -48,12 +48,12 @@ export class StepLog {
   move(
     slot: number,
     policy: PolicyState,
-    values: { readonly from: GatewayValue | undefined; readonly to: GatewayValue | undefined },
+    values: { before: GatewayValue | undefined; after: GatewayValue | undefined },
   ): void {
     this.#moved.push(slot);
     this.#movedPolicy.push(policy);
-    this.#movedFrom.push(values.from);
-    this.#movedTo.push(values.to);
+    this.#movedFrom.push(values.before);
+    this.#movedTo.push(values.after);
   }
 
   /** The real differences, in no particular order; valid until the engine's next step. */

@@ -18,6 +18,7 @@ const RULES = { "round-robin": "5.1", "cilium-hash": "5.2", rendezvous: "5.3" } 
 /** Names of nodes that are listed before the rest is counted. */
 const NAMES_MAX = 4;
 
+/** How each gateway entry of a policy resolved, and how one was chosen: two reasons. */
 export function assignmentReasons(policy: string, assignment: AssignmentExplanation): Reason[] {
   const { distribution, distributionFrom } = assignment;
   const source = distributionFrom === "default" ? "the default" : "its annotation";

@@ -98,7 +98,8 @@ describe("an explanation as data", () => {
   });
 
   test("shows addresses and prefixes as text, unknown ones as null [6.8]", () => {
-    const objects = [...NODES, pod("web-1", ["10.0.1.5"]), policy("p", { egressGateways: [GW("2")] })];
+    const blind = policy("p", { egressGateways: [GW("2")] });
+    const objects = [...NODES, pod("web-1", ["10.0.1.5"]), blind];
     const { endpoint, destinations } = JSON.parse(
       written(explained({ objects, destination: "198.51.100.7" })),
     );

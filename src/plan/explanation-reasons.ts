@@ -37,6 +37,7 @@ export interface Reason {
   readonly facts: readonly Fact[];
 }
 
+/** Every step that led to the answer, in order; each title names the rules that it rests on. */
 export function reasonsOf(explanation: Explanation): Reason[] {
   const { endpoint, policies, destination, destinations, issues } = explanation;
   const node = endpoint.endpoint.node;

@@ -244,22 +244,25 @@ function countLines(text: string, length: number): number {
   return lines;
 }
 
+/** How much V8 quotes on either side of a token that it did not expect. */
+const EXCERPT_LENGTH = 10;
+const POSITION = / in JSON at position (\d+)/;
+const EXCERPT = /^(Unexpected token '([^]+?)'), (\.\.\.)?"([^]*)"(\.\.\.)? is not valid JSON$/;
+
 /**
- * What V8 says about bad JSON, and where: either `... at position 12 (line 1 column 13)`, or
- * `Unexpected token 'x', ..."ten before"x and ten after"... is not valid JSON`.
+ * What V8 says about bad JSON, and where: either `... in JSON at position 12 (line 1 column 13)`,
+ * or `Unexpected token 'x', ..."ten before"x and nine aft"... is not valid JSON`, with dots where
+ * it left something out.
  */
 function locate({ message }: Error, text: string): { problem: string; offset: number } {
-  const position = / in JSON at position (\d+)/.exec(message);
+  const position = POSITION.exec(message);
   if (position !== null) {
     return { problem: message.slice(0, position.index), offset: Number(position[1]) };
   }
-  const excerpt = /^(Unexpected token .+?), (\.\.\.)?"([^]*)"(\.\.\.)? is not valid JSON$/u.exec(message);
-  if (excerpt === null) return { problem: message, offset: text.length };
-  const before = excerpt[2] === undefined ? 0 : EXCERPT_BEFORE;
-  return {
-    problem: excerpt[1] as string,
-    offset: text.indexOf(excerpt[3] as string) + before,
-  };
+  const [, problem, token = "", before, quoted = "", after] = EXCERPT.exec(message) ?? [];
+  if (problem === undefined) return { problem: message, offset: text.length };
+  let place = quoted.lastIndexOf(token);
+  if (before !== undefined) place = EXCERPT_LENGTH;
+  else if (after !== undefined) place = quoted.length - EXCERPT_LENGTH;
+  return { problem, offset: text.indexOf(quoted) + place };
 }
-
-const EXCERPT_BEFORE = 10;

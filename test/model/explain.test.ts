@@ -37,9 +37,16 @@ const question = fc.record({
   rows: fc.constantFrom<RowsMode>("needed", "all"),
 });
 
+/** Any endpoint, or every other time one whose own node is its gateway: there are few of them. */
 function endpointAt(view: ModelView, place: number): Endpoint | undefined {
   const endpoints = [...view.endpoints.values()];
-  return endpoints[place % endpoints.length];
+  const { assignments } = reference(view, { distribution: "round-robin", scope: undefined });
+  const local = assignments.flatMap(({ endpoint: key, gateway }) => {
+    const endpoint = present(view.endpoints.get(key), "an assigned endpoint");
+    return gateway?.node === endpoint.node ? [endpoint] : [];
+  });
+  const choice = place % 2 === 0 && local.length > 0 ? local : endpoints;
+  return choice[place % choice.length];
 }
 
 /** The rows of a node as the reference has them. */
@@ -156,7 +163,8 @@ describe("explain", () => {
       },
       { runs: 500 },
     );
-    // A generator that never reaches an outcome would prove nothing about it.
+    // A generator that never reaches an outcome would prove nothing about it; a few runs may not.
+    if (process.env["SLUICE_FC_RUNS"] !== undefined) return;
     const byRows = ["drop drop", "drop tunnel", "leaves local", "leaves tunnel"];
     const others = ["no-source", "ordinary direct", "ordinary excluded", "untouched"];
     assert.deepEqual([...seen].sort(), [...byRows, ...others]);
@@ -189,6 +197,6 @@ describe("explain", () => {
       },
       { runs: 100 },
     );
-    assert.ok(compared > 0);
+    assert.ok(compared > 0 || process.env["SLUICE_FC_RUNS"] !== undefined);
   });
 });

@@ -13,6 +13,9 @@ import { renderStory } from "../scenario/story.ts";
 import type { Flat } from "./objects.ts";
 import { flatObject, manifestOf } from "./objects.ts";
 
+/** Objects that a history begins with, at most. */
+const CLUSTER_SIZE = 48;
+
 /** What somebody does to the API server. */
 type Deed =
   /** The object becomes this; `only` (if it exists): one of its fields does. */
@@ -42,7 +45,7 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
 );
 
 const scope = fc.record({
-  node: fc.constantFrom("gw-1", "gw-10", "w-1", "nowhere"),
+  node: fc.constantFrom("gw-1", "gw-1", "gw-10", "w-1", "nowhere"),
   rows: fc.constantFrom("needed" as const, "all" as const),
 });
 
@@ -51,11 +54,16 @@ export const engineOptions: fc.Arbitrary<EngineOptions> = fc.record({
   scope: fc.option(scope, { nil: undefined, freq: 9 }),
 });
 
+/** An array of random length is mostly short; this cluster is mostly not, and shrinks to nothing. */
+const ground = fc
+  .tuple(...new Array<typeof put>(CLUSTER_SIZE).fill(put).map((one) => fc.option(one, { freq: 3 })))
+  .map((deeds) => deeds.filter((one) => one !== null));
+
 /** A cluster, and then what happens to it in turns. */
 export const history: fc.Arbitrary<History> = fc
   .record({
     options: engineOptions,
-    first: fc.array(put, { maxLength: 40, size: "large" }),
+    first: ground,
     later: fc.array(fc.array(deed, { maxLength: 4 }), { maxLength: 8 }),
   })
   .map(({ options, first, later }) => ({ options, turns: comeToPass([first, ...later]) }));

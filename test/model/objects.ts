@@ -43,8 +43,17 @@ export function manifestOf({ kind, fields }: Flat): Readonly<Record<string, unkn
 
 const NODES = ["gw-1", "gw-10", "gw-9", "w-1"] as const;
 const NODE_IPS = ["192.168.1.9", "192.168.1.10", "192.168.1.11"] as const;
-const POD_V4 = ["10.0.0.9", "10.0.0.10", "10.0.0.11", "10.0.1.1", "9.255.0.1"] as const;
-const POD_V6 = ["fd00::9", "fd00::10", "fd00::a:1"] as const;
+const POD_V4 = [
+  "10.0.0.9",
+  "10.0.0.10",
+  "10.0.0.11",
+  "10.0.0.12",
+  "10.0.0.13",
+  "10.0.1.1",
+  "10.0.1.2",
+  "9.255.0.1",
+] as const;
+const POD_V6 = ["fd00::9", "fd00::10", "fd00::a:1", "fd00::b:1"] as const;
 const EGRESS_IPS = ["192.0.2.10", "192.0.2.9", "2001:db8:1::10", "2001:DB8:1::10"] as const;
 const DEVICE_IPS = [
   "192.0.2.9/24",
@@ -106,10 +115,14 @@ function selector(values: Values): fc.Arbitrary<Record<string, unknown>> {
     return fc.oneof(withValues, fc.record({ key: fc.constant(key), operator }));
   });
   const expressions = fc.array(expression, { minLength: 1, maxLength: 2 });
+  const single = fc.constantFrom(...Object.keys(values)).map((key) => {
+    return { matchLabels: { [key]: values[key]?.[0] } };
+  });
   return fc.oneof(
-    { weight: 3, arbitrary: labels(values).map((matchLabels) => ({ matchLabels })) },
+    { weight: 3, arbitrary: single },
+    { weight: 1, arbitrary: labels(values).map((matchLabels) => ({ matchLabels })) },
     { weight: 2, arbitrary: expressions.map((matchExpressions) => ({ matchExpressions })) },
-    { weight: 1, arbitrary: fc.constant({}) },
+    { weight: 2, arbitrary: fc.constant({}) },
   );
 }
 
@@ -152,10 +165,17 @@ function flat(kind: Kind, identity: fc.Arbitrary<Identity>, of: FieldsOf): fc.Ar
 
 const time = maybe("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
 const addresses = fc
-  .tuple(some(POD_V4, { maxLength: 2 }), some(POD_V6, { maxLength: 1 }))
+  .tuple(
+    often(some(POD_V4, { minLength: 1, maxLength: 2 }), fc.constant([])),
+    some(POD_V6, { maxLength: 1 }),
+  )
   .map(([v4, v6]) => ({ v4, v6 }));
 
-const nodeAddresses = some([...NODE_IPS, "fd01::1"], { maxLength: 2 });
+/** In the order of preference; some nodes have no IPv4 address. */
+const nodeAddresses = often(
+  some([...NODE_IPS, "fd01::1"], { minLength: 1, maxLength: 2 }),
+  fc.constantFrom([], ["fd01::1"]),
+);
 const nodeLabels = labels({ ...NODE_LABELS, "nobody-asks": ["1", "2"] });
 
 const node = flat("Node", named(...NODES), {
@@ -173,25 +193,29 @@ const ciliumNode = flat("CiliumNode", named(...NODES), {
 });
 
 function device(name: string, ifindex: number, altNames: readonly string[]) {
-  return some(DEVICE_IPS, { maxLength: 4 }).map((all) => [
+  const present = some(DEVICE_IPS, { maxLength: DEVICE_IPS.length }).map((all) => [
     { name, ifindex, altNames, addresses: all },
   ]);
+  return often(present, fc.constant([]));
 }
+
+const routes = fc.array(
+  fc.record({
+    family: fc.constantFrom("IPv4", "IPv6"),
+    interface: fc.constantFrom(...DEVICES),
+  }),
+  { maxLength: 3 },
+);
+const usualRoutes = fc.constantFrom("eth0", "eth1").map((name) => [
+  { family: "IPv4", interface: name },
+  { family: "IPv6", interface: name },
+]);
 
 const nodeState = flat("NodeState", named(...NODES), {
   "status.interfaces": fc
-    .tuple(
-      often(device("eth0", 2, []), fc.constant([])),
-      often(device("eth1", 3, ["ens5"]), fc.constant([])),
-    )
+    .tuple(device("eth0", 2, []), device("eth1", 3, ["ens5"]))
     .map((devices) => devices.flat()),
-  "status.defaultRoutes": fc.array(
-    fc.record({
-      family: fc.constantFrom("IPv4", "IPv6"),
-      interface: fc.constantFrom(...DEVICES),
-    }),
-    { maxLength: 3 },
-  ),
+  "status.defaultRoutes": fc.oneof(usualRoutes, routes),
 });
 
 const namespace = flat("Namespace", named("a", "b"), {
@@ -252,7 +276,7 @@ const gateway = fc
     nodeSelector,
     fc.oneof(
       fc.constant({}),
-      fc.constantFrom(...DEVICES).map((name) => ({ interface: name })),
+      fc.constantFrom("eth0", ...DEVICES).map((name) => ({ interface: name })),
       fc.constantFrom(...EGRESS_IPS).map((egressIP) => ({ egressIP })),
     ),
   )
@@ -276,11 +300,11 @@ const policy = flat("CiliumEgressGatewayPolicy", named("p", "q", "r", "s"), {
 
 /** Every kind of object, those that matter most more often. */
 export const flatObject: fc.Arbitrary<Flat> = fc.oneof(
-  { weight: 4, arbitrary: node },
+  { weight: 5, arbitrary: node },
   { weight: 1, arbitrary: ciliumNode },
-  { weight: 3, arbitrary: nodeState },
+  { weight: 4, arbitrary: nodeState },
   { weight: 1, arbitrary: namespace },
-  { weight: 6, arbitrary: pod },
+  { weight: 8, arbitrary: pod },
   { weight: 3, arbitrary: ciliumEndpoint },
   { weight: 2, arbitrary: ciliumIdentity },
   { weight: 6, arbitrary: policy },

@@ -66,7 +66,7 @@ function lasting(turn: Turn): Turn {
 }
 
 /** The versions of each object, in order. */
-function versionsOf(turn: Turn): Map<string, ObjectChange[]> {
+export function versionsOf(turn: Turn): Map<string, ObjectChange[]> {
   const versions = new Map<string, ObjectChange[]>();
   for (const change of turn) {
     const id = `${change.kind}/${change.key}`;

@@ -14,6 +14,7 @@ import { reference } from "../../src/engine/reference.ts";
 import { buildPlan } from "../../src/engine/build-plan.ts";
 import type { Assignment, Plan } from "../../src/plan/plan.ts";
 import type { Row, RowChange, RowKey } from "../../src/plan/row.ts";
+import { joinNaively, Objects } from "./join.ts";
 import { renderAssignment, renderRow, renderRowChanges } from "./render.ts";
 import { engineAnswers, referenceAnswers } from "./answers.ts";
 import { checkDelta, checkWork } from "./work.ts";
@@ -36,6 +37,7 @@ export interface Moment {
 
 export class World {
   readonly #cluster = new Cluster();
+  readonly #objects = new Objects();
   #options: EngineOptions;
   #engine: Engine;
   #pending: ObjectChange[] = [];
@@ -69,6 +71,7 @@ export class World {
   /** Takes everything that was added; gives the row changes as lines. */
   turn(): string[] {
     const before = this.#now;
+    for (const change of this.#pending) this.#objects.take(change);
     const delta = this.#cluster.apply(this.#pending);
     this.#pending = [];
     const { rows, counters } = this.#engine.step(delta);
@@ -78,6 +81,7 @@ export class World {
     const lines = renderRowChanges(changes, this.#rows);
     this.#applyRows(changes);
     this.#check();
+    assert.deepEqual(this.#now.view, joinNaively(this.#objects), "the model as its objects say");
     checkDelta(delta, { before: before.view, after: this.#now.view });
     checkWork(delta, this.#counters, { before, after: this.#now, changes: changes.length });
     return lines;

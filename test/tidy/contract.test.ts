@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { citationsOf, coverage, numbering, rulesOf, titlesOf } from "./contract.ts";
-import { renderIssueCodes, withIssueCodes } from "./issue-codes.ts";
 import { renderFinding } from "./rules.ts";
 import { makeSource } from "./source.ts";
 
@@ -70,13 +69,4 @@ test("a built rule without a test and a rule that does not exist are found", () 
   assert.match(found[2] as string, /no rule 9\.9/);
   const all = { titles: [mention("1.1"), mention("2.1")], citations: [mention("1.2")] };
   assert.deepEqual(coverage(DOCUMENT, all), []);
-});
-
-test("the table of issue codes is put between its marks", () => {
-  const begin = "<!-- issue codes: made from src/model/issue.ts -->\n";
-  const table = renderIssueCodes({ A: { severity: "error", meaning: "B.", remedy: "C." } });
-  assert.match(table, /^\| `A` \| error \| B\. \| C\. \|$/m);
-  const document = `x\n${begin}old\n<!-- end of issue codes -->\ny\n`;
-  assert.equal(withIssueCodes(document, table), document.replace("old\n", table));
-  assert.throws(() => withIssueCodes("x", table), /marks/);
 });

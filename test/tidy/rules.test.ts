@@ -61,6 +61,8 @@ describe("comments", () => {
   test("wants a header", () => {
     breaks(comments, "src/net/a.ts", "const a = 1;\n", /no header comment/);
     breaks(comments, "demo/a.sh", "#!/bin/sh\nset -e\n", /no header comment/);
+    breaks(comments, "test/a.test.ts", "const a = 1;\n", /no header comment/);
+    keeps(comments, "src/net/a.test.ts", "const a = 1;\n");
     keeps(comments, "demo/a.sh", "#!/bin/sh\n# Shows a.\nset -e\n");
   });
 
@@ -69,10 +71,12 @@ describe("comments", () => {
     const bare = `// A.\nexport const z = 1;\nexport interface A {\n${body}}\n`;
     breaks(comments, "src/net/a.ts", bare, /:3: comments, no docstring on interface A/);
     keeps(comments, "src/net/a.ts", bare.replace("export interface", "/** B. */\n$&"));
-    breaks(comments, "src/net/a.ts", `// A.\nexport class A {\n${body}}\n`, /on class A/);
-    const f = `// A.\nexport function f() {\n${"  g();\n".repeat(6)}}\n`;
-    breaks(comments, "src/net/a.ts", f, /on function f/);
-    keeps(comments, "test/a.ts", f);
+    const f = `export function f() {\n${"  g();\n".repeat(6)}}\n`;
+    breaks(comments, "src/net/a.ts", `// A.\n${f}export class A {\n}\n`, /on function f/);
+    const a = `export class A {\n${body}}\n`;
+    breaks(comments, "src/net/a.ts", `// A.\n/** F. */\n${f}${a}`, /on class A/);
+    keeps(comments, "src/net/a.ts", `// The header speaks for the only function.\n${f}`);
+    keeps(comments, "test/a.ts", `// A.\n${f}`);
   });
 });
 

@@ -74,15 +74,22 @@ export const comments: RuleFor = (source) => {
   const { path, text } = source;
   const findings: Finding[] = [];
   const rule = "comments";
+  // A unit test beside its file is introduced by that file.
+  if (path.startsWith("src/") && path.endsWith(".test.ts")) return findings;
   if (!/^(?:#!.*\n)?(?:\/\/|\/\*|# )/.test(text)) {
     const remedy = "begin with what the file computes and what it leaves to others";
     findings.push({ path, line: 1, rule, reason: "no header comment", remedy });
   }
-  if (!path.startsWith("src/") || path.endsWith(".test.ts")) return findings;
-  for (const [i, { kind, name, line, lines, documented }] of exportsOf(source).entries()) {
-    // The header comment is the docstring of a type that the file begins with.
-    const headed = i === 0 && (kind === "interface" || kind === "type");
-    if (documented || headed || kind === "const" || lines <= OBVIOUS_LINES_MAX) continue;
+  if (!path.startsWith("src/")) return findings;
+  const exported = exportsOf(source);
+  const callable = exported.filter(({ kind }) => kind === "class" || kind.startsWith("function"));
+  // The header comment speaks for the type that a file begins with, and for its only function.
+  const first = exported.slice(0, 1).filter(({ kind }) => kind === "interface" || kind === "type");
+  const headed = new Set(first);
+  if (callable.length === 1) headed.add(callable[0] as (typeof callable)[0]);
+  for (const one of exported) {
+    const { kind, name, line, lines, documented } = one;
+    if (documented || headed.has(one) || kind === "const" || lines <= OBVIOUS_LINES_MAX) continue;
     const reason = `no docstring on ${kind} ${name}`;
     findings.push({ path, line, rule, reason, remedy: "say what it means, its units and errors" });
   }

@@ -70,7 +70,7 @@ const spoiledObject = fc
     for (const { place, action, value } of changes) {
       const places = placesIn(raw);
       const [container, key] = places[place % Math.max(1, places.length)] ?? [raw, "kind"];
-      if (action === "replace") container[key] = value;
+      if (action === "replace") container[key] = structuredClone(value);
       else if (action === "remove") delete container[key];
       else container[`${key}s`] = container[key];
     }

@@ -1,0 +1,325 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parseAddress, renderAddress } from "../../net/address.ts";
+import { renderPrefix } from "../../net/prefix.ts";
+import type { Labels } from "../labels.ts";
+import { renderLabels } from "../labels.ts";
+import type { ObjectChange, ObjectKinds } from "../objects.ts";
+import { NEWEST } from "../policy.ts";
+import { parseObject } from "./object.ts";
+
+type Raw = Record<string, unknown>;
+
+function parse(raw: unknown): ObjectChange {
+  const parsed = parseObject(raw);
+  assert.equal(parsed.kind, "object");
+  return parsed.change;
+}
+
+function accepted<K extends keyof ObjectKinds>(kind: K, raw: Raw): ObjectKinds[K] {
+  const change = parse({ kind, ...raw });
+  assert.deepEqual(change.issues, []);
+  assert.equal(change.kind, kind);
+  return change.value as ObjectKinds[K];
+}
+
+/** The issues, as `code path`. */
+function problems(raw: Raw): string[] {
+  return parse(raw).issues.map(({ code, path }) => `${code} ${path}`);
+}
+
+const pod = (rest: Raw) => ({ apiVersion: "v1", metadata: { name: "web" }, ...rest });
+const UID = "7c22952d-25a0-409d-952c-60895b5c2a90";
+
+describe("which kind an object is", () => {
+  test("its kind and apiVersion say together; the same kind elsewhere is another one", () => {
+    assert.deepEqual(parseObject({ apiVersion: "apps/v1", kind: "Deployment" }), {
+      kind: "other",
+      name: "Deployment",
+    });
+    assert.deepEqual(parseObject({ apiVersion: "example.com/v1", kind: "Pod" }), {
+      kind: "other",
+      name: "Pod (example.com/v1)",
+    });
+    assert.equal(parseObject({ apiVersion: "v1", kind: "constructor" }).kind, "other");
+  });
+
+  const invalid: [string, unknown, string][] = [
+    ["no mapping", "text", "must be an object, not \"text\""],
+    ["a list", [], "must be an object, not a list"],
+    ["no kind", { apiVersion: "v1" }, "has no kind; write one like kind: Pod"],
+    ["no apiVersion", { kind: "CiliumNode" }, "a CiliumNode has no apiVersion; write one like apiVersion: cilium.io/v2"],
+    ["a List whose items are none", { apiVersion: "v1", kind: "List", items: 1 }, "the items of a List must be a list, not the number 1"],
+  ];
+  for (const [what, raw, message] of invalid) {
+    test(`${what} is no object`, () => {
+      const parsed = parseObject(raw);
+      assert.equal(parsed.kind, "invalid");
+      assert.deepEqual(parsed.issues.map(({ code }) => code), ["NotAnObject"]);
+      assert.equal(parsed.issues[0]?.message, message);
+    });
+  }
+
+  test("a List gives its items, and a PodList says what they are", () => {
+    const items = [{ metadata: { name: "web" } }];
+    assert.deepEqual(parseObject({ apiVersion: "v1", kind: "List", items }), {
+      kind: "list",
+      items,
+      itemType: undefined,
+    });
+    const list = parseObject({ apiVersion: "v1", kind: "PodList", items });
+    assert.equal(list.kind, "list");
+    assert.deepEqual(list.itemType, { apiVersion: "v1", kind: "Pod" });
+    const item = parseObject(items[0], list.itemType);
+    assert.equal(item.kind === "object" && item.change.kind, "Pod");
+    assert.deepEqual(parseObject({ apiVersion: "v1", kind: "List", items: null }), {
+      kind: "list",
+      items: [],
+      itemType: undefined,
+    });
+  });
+
+  test("says how old a version of an object is", () => {
+    const parsed = parseObject({
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "a", resourceVersion: "123", generation: 4 },
+    });
+    assert.deepEqual(parsed.kind === "object" && parsed.version, {
+      resourceVersion: 123,
+      generation: 4,
+      createdAt: NEWEST,
+    });
+  });
+});
+
+describe("a Pod", () => {
+  test("is an endpoint with its UID, labels, node and addresses [3.1]", () => {
+    const value = accepted("Pod", {
+      apiVersion: "v1",
+      metadata: {
+        name: "web-1",
+        namespace: "shop",
+        uid: UID,
+        labels: { tier: "front", app: "web" },
+        creationTimestamp: "2024-05-01T12:00:00+02:00",
+      },
+      spec: { nodeName: "n1" },
+      status: { phase: "Running", podIP: "10.0.0.5", podIPs: [{ ip: "fd00::5" }, { ip: "10.0.0.5" }] },
+    });
+    assert.deepEqual({ ...value, labels: renderLabels(value.labels) }, {
+      key: UID,
+      namespace: "shop",
+      name: "web-1",
+      labels: "app=web,tier=front",
+      addresses: [parseAddress("10.0.0.5"), parseAddress("fd00::5")],
+      node: "n1",
+      createdAt: Date.UTC(2024, 4, 1, 10) / 1000,
+    });
+  });
+
+  test("without UID, namespace and creationTimestamp is default/NAME and newest [3.6]", () => {
+    const value = accepted("Pod", pod({}));
+    assert.equal(value.key, "default/web");
+    assert.equal(value.createdAt, NEWEST);
+    assert.equal(value.node, "");
+  });
+
+  test("is no endpoint on the host's network, finished, or without an address [3.5]", () => {
+    const status = { podIP: "10.0.0.5" };
+    const addresses = (rest: Raw) => accepted("Pod", pod(rest)).addresses.length;
+    assert.equal(addresses({ status }), 1);
+    assert.equal(addresses({ status, spec: { hostNetwork: true } }), 0);
+    assert.equal(addresses({ status: { ...status, phase: "Succeeded" } }), 0);
+    assert.equal(addresses({ status: { ...status, phase: "Failed" } }), 0);
+    assert.equal(addresses({ status: { phase: "Pending", podIP: "" } }), 0);
+  });
+
+  test("shares its label set with others that write it in another order", () => {
+    const labels = (one: Raw) => accepted("Pod", pod({ metadata: { name: "a", labels: one } })).labels;
+    assert.equal(labels({ a: "1", b: "2" }), labels({ b: "2", a: "1" }));
+    assert.notEqual(labels({ a: "1b", c: "" }), labels({ a: "1", b: "c" }));
+  });
+
+  test("is refused for what it says wrongly, under its own name", () => {
+    const raw = pod({
+      kind: "Pod",
+      metadata: { name: "web", labels: { version: 1 }, creationTimestamp: "yesterday" },
+      status: { podIP: "10.0.0", podIPs: "10.0.0.1" },
+    });
+    assert.deepEqual(problems(raw).sort(), [
+      "InvalidAddress status.podIP",
+      "InvalidField metadata.creationTimestamp",
+      "InvalidField metadata.labels.version",
+      "InvalidField status.podIPs",
+    ]);
+    const change = parse(raw);
+    assert.equal(change.refused, true);
+    assert.equal(change.issues[0]?.object, "Pod/default/web");
+  });
+});
+
+describe("a CiliumEndpoint", () => {
+  test("names its Pod, its identity and its node's address [3.1, 3.2]", () => {
+    const value = accepted("CiliumEndpoint", {
+      apiVersion: "cilium.io/v2",
+      metadata: {
+        name: "web-1",
+        namespace: "shop",
+        uid: "cep-uid",
+        ownerReferences: [{ kind: "Job", uid: "x" }, { kind: "Pod", uid: UID }],
+      },
+      status: {
+        identity: { id: 4711, labels: ["k8s:app=web"] },
+        networking: { addressing: [{ ipv4: "10.0.0.5", ipv6: "fd00::5" }], node: "192.168.1.1" },
+      },
+    });
+    assert.equal(value.uid, "cep-uid");
+    assert.equal(value.podUid, UID);
+    assert.equal(value.identity, "4711");
+    assert.deepEqual(value.addresses.map(renderAddress), ["10.0.0.5", "fd00::5"]);
+    assert.equal(value.nodeAddress, parseAddress("192.168.1.1"));
+  });
+
+  test("may have neither owner, identity, addresses nor node yet", () => {
+    const value = accepted("CiliumEndpoint", { apiVersion: "cilium.io/v2", metadata: { name: "w" } });
+    assert.deepEqual(value, {
+      uid: "default/w",
+      namespace: "default",
+      name: "w",
+      podUid: "",
+      identity: "",
+      addresses: [],
+      nodeAddress: undefined,
+      createdAt: NEWEST,
+    });
+  });
+});
+
+test("a CiliumIdentity's labels lose the sources k8s, any and unspec; others become a prefix [3.2]", () => {
+  const labels: Labels = accepted("CiliumIdentity", {
+    apiVersion: "cilium.io/v2",
+    metadata: { name: "4711" },
+    "security-labels": {
+      "k8s:app": "web",
+      "k8s:io.kubernetes.pod.namespace": "shop",
+      "any:a": "1",
+      "unspec:b": "2",
+      c: "3",
+      "reserved:host": "",
+      "container:x:y": "z",
+    },
+  });
+  assert.equal(
+    renderLabels(labels),
+    "a=1,app=web,b=2,c=3,container.x:y=z,io.kubernetes.pod.namespace=shop,reserved.host=",
+  );
+});
+
+test("a Namespace is its labels [3.2]", () => {
+  const labels = accepted("Namespace", {
+    apiVersion: "v1",
+    metadata: { name: "shop", labels: { team: "a" } },
+  });
+  assert.equal(renderLabels(labels), "team=a");
+});
+
+describe("a Node", () => {
+  test("has its first internal IPv4 address as gateway IP, and all its addresses [4.2]", () => {
+    const value = accepted("Node", {
+      apiVersion: "v1",
+      metadata: { name: "n1", labels: { gw: "a" } },
+      spec: { podCIDR: "10.1.0.0/24", podCIDRs: ["10.1.0.0/24", "fd00:1::/64"] },
+      status: {
+        addresses: [
+          { type: "ExternalIP", address: "203.0.113.1" },
+          { type: "InternalIP", address: "fd00::1" },
+          { type: "InternalIP", address: "192.168.1.2" },
+          { type: "InternalIP", address: "192.168.1.1" },
+          { type: "Hostname", address: "n1.example.com" },
+        ],
+      },
+    });
+    assert.equal(value.internalIPv4, parseAddress("192.168.1.2"));
+    const all = ["192.168.1.1", "192.168.1.2", "203.0.113.1", "fd00::1"];
+    assert.deepEqual(value.addresses.map(renderAddress), all);
+    assert.deepEqual(value.podCIDRs.map(renderPrefix), ["10.1.0.0/24", "fd00:1::/64"]);
+    assert.equal(renderLabels(value.labels), "gw=a");
+  });
+
+  test("may have no address [4.1]", () => {
+    assert.equal(accepted("Node", { apiVersion: "v1", metadata: { name: "n" } }).internalIPv4, undefined);
+  });
+
+  test("is described by a CiliumNode too [4.2]", () => {
+    const value = accepted("CiliumNode", {
+      apiVersion: "cilium.io/v2",
+      metadata: { name: "n1" },
+      spec: {
+        addresses: [
+          { type: "CiliumInternalIP", ip: "10.1.0.1" },
+          { type: "InternalIP", ip: "192.168.1.1" },
+        ],
+        ipam: { podCIDRs: ["10.1.0.0/24"] },
+      },
+    });
+    assert.equal(value.internalIPv4, parseAddress("192.168.1.1"));
+    assert.deepEqual(value.addresses.map(renderAddress), ["10.1.0.1", "192.168.1.1"]);
+    assert.deepEqual(value.podCIDRs.map(renderPrefix), ["10.1.0.0/24"]);
+  });
+});
+
+describe("a NodeState", () => {
+  const state = (status: unknown) => ({
+    apiVersion: "sluice.dev/v1alpha1",
+    kind: "NodeState",
+    metadata: { name: "k8s1" },
+    status,
+  });
+
+  test("has interfaces and routes in the kernel's order, addresses with or without length [6.8]", () => {
+    const addresses = ["192.168.101.9/24", "192.168.101.1", "2001:db8:101::1/64"];
+    const value = accepted("NodeState", state({
+      interfaces: [{ name: "eth1", ifindex: 5, altNames: ["ens5"], addresses }],
+      defaultRoutes: [{ family: "IPv4", interface: "eth1" }],
+    }));
+    assert.deepEqual(value, {
+      name: "k8s1",
+      interfaces: [
+        {
+          name: "eth1",
+          ifindex: 5,
+          altNames: ["ens5"],
+          addresses: ["192.168.101.9", "192.168.101.1", "2001:db8:101::1"].map(parseAddress),
+        },
+      ],
+      defaultRoutes: [{ family: "IPv4", interface: "eth1" }],
+    });
+  });
+
+  test("that knows nothing is refused, so that unknown does not pass for none [6.8]", () => {
+    assert.deepEqual(problems(state(null)), ["MissingField status"]);
+    assert.deepEqual(accepted("NodeState", state({})).interfaces, []);
+  });
+
+  test("is refused for bad interfaces and routes", () => {
+    assert.deepEqual(problems(state({
+      interfaces: [
+        { name: "", ifindex: 0, addresses: ["x/24"] },
+        { name: "a" },
+        { name: "b", ifindex: 1.5 },
+      ],
+      defaultRoutes: [{ family: "ipv4", interface: "a" }, { family: 4, interface: "a" }, {}],
+    })), [
+      "MissingField status.interfaces[0].name",
+      "InvalidField status.interfaces[0].ifindex",
+      "InvalidAddress status.interfaces[0].addresses[0]",
+      "MissingField status.interfaces[1].ifindex",
+      "InvalidField status.interfaces[2].ifindex",
+      "InvalidField status.defaultRoutes[0].family",
+      "InvalidField status.defaultRoutes[1].family",
+      "MissingField status.defaultRoutes[2].interface",
+      "InvalidField status.defaultRoutes[2].family",
+    ]);
+  });
+});
