@@ -1,11 +1,12 @@
-// What the engine costs: cold start and single changes, on generated clusters or on one of your own.
+// What the engine costs: cold start and single changes, on generated clusters or one of your own.
 //
 //   npm run --silent bench:engine -- [--cluster FILE] [--json] [--sizes 1000,10000,100000]
 //
 // One line per cluster. parseMs: text to parsed objects; coldMs: parsed objects to every row
-// (--rows all) in hand; changes: one endpoint removed and added again, rows derived; roundRobinFirst:
-// an endpoint appears before all others of its policies; heapMB: model and engine after collection.
-// The ratios compare with the naive reference and with a worker's own rows in the same run.
+// (--rows all) in hand; changes: one endpoint removed and added again, rows derived; heapMB: model
+// and engine after collection; workerColdMs: the same for a worker's own rows; roundRobinFirst: an
+// endpoint appears before all others of its policies; referenceRatio: the naive reference's time,
+// in the same run, by coldMs.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

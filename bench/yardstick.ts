@@ -12,7 +12,8 @@ export function* yardstick(endpoints: number): Generator<object> {
   for (let i = 0; i < NODES; i++) yield node(i);
   for (let i = 0; i < GATEWAYS; i++) yield nodeState(i);
   for (let i = 0; i < NAMESPACES; i++) {
-    yield { apiVersion: "v1", kind: "Namespace", metadata: { name: `ns-${i}`, labels: { team: `t${i % 4}` } } };
+    const metadata = { name: `ns-${i}`, labels: { team: `t${i % 4}` } };
+    yield { apiVersion: "v1", kind: "Namespace", metadata };
   }
   for (let i = 0; i < POLICIES; i++) yield policy(i);
   for (let i = 0; i < endpoints; i++) yield pod(i);

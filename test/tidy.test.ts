@@ -10,7 +10,7 @@ import { ISSUE_CODES } from "../src/model/issue.ts";
 import { citationsOf, coverage, numbering, rulesOf, titlesOf } from "./tidy/contract.ts";
 import { renderIssueCodes, renderSchema, withGenerated } from "./tidy/json-docs.ts";
 import type { Schema } from "./tidy/json-docs.ts";
-import { layering, offline } from "./tidy/layers.ts";
+import { closureOf, layering, offline } from "./tidy/layers.ts";
 import type { Finding } from "./tidy/rules.ts";
 import { renderFinding, RULES } from "./tidy/rules.ts";
 import type { Source } from "./tidy/source.ts";
@@ -46,6 +46,13 @@ test("imports point to lower layers", () => {
 test("offline commands load nothing native", () => {
   for (const entry of OFFLINE) fileAt(entry);
   expectNone(offline(tree, OFFLINE));
+});
+
+test("the command line loads the code of a command only when it is called", () => {
+  const loaded = [...closureOf(tree, "src/cli/main.ts", { lazy: false }).keys()];
+  assert.ok(loaded.includes("src/cli/commands.ts"), "the table of commands is not even loaded");
+  const early = /^src\/(engine|sources|drivers|apps)\/|^src\/model\/parse\/|^(?!src\/|node:)/;
+  assert.deepEqual(loaded.filter((path) => early.test(path) || OFFLINE.includes(path)), []);
 });
 
 test("every exception is still needed", () => {

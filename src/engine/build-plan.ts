@@ -18,6 +18,9 @@ import {
 import { measureCapacity, type Measured } from "./measure.ts";
 import type { PolicyState } from "./policy-state.ts";
 
+/** How many nodes a message names before it only counts. */
+const NODES_NAMED_MAX = 3;
+
 export interface PlanInput {
   readonly cluster: Cluster;
   /** Has taken everything that `cluster` gave. */
@@ -81,33 +84,38 @@ function fullFindings(
   engine: Engine,
   { held, capacity }: Measured,
 ): Map<PolicyState, { conditions: Condition[]; issues: Issue[] }> {
-  const nodesOf = new Map<PolicyState, Map<string, number>>();
+  const places = new Map<PolicyState, string[]>();
+  // Nodes with the same rows share one set, which is counted once.
+  const counts = new Map<ReadonlySet<EndpointKey>, Map<PolicyState, number>>();
   for (const [node, keys] of held) {
-    for (const key of keys) {
-      const slot = engine.table.slotOf(key);
-      for (const state of slot === undefined ? [] : engine.table.policiesOf(slot).policies) {
-        const counts = nodesOf.get(state) ?? new Map<string, number>();
-        nodesOf.set(state, counts.set(node, (counts.get(node) ?? 0) + 1));
-      }
+    const counted = counts.get(keys) ?? countByPolicy(engine, keys);
+    counts.set(keys, counted);
+    for (const [state, count] of counted) {
+      const place = `${node} (${count} endpoints held)`;
+      places.set(state, [...(places.get(state) ?? []), place]);
     }
   }
-  return new Map(
-    [...nodesOf].map(([state, counts]) => {
-      const nodes = [...counts].sort((a, b) => compareBytes(a[0], b[0]));
-      const where = nodes.map(([node, count]) => `${node} (${count} endpoints held)`).join(", ");
-      const message =
-        `maps of ${capacity.mapSize} entries are too small on ${where}; raise the map size ` +
-        "or narrow the policies";
-      const condition: Condition = {
-        type: "Programmed",
-        status: "False",
-        reason: "MapFull",
-        message,
-      };
-      const at = { object: objectOf(state), path: "spec" };
-      return [state, { conditions: [condition], issues: [issue("MapFull", at, message)] }];
-    }),
-  );
+  return new Map([...places].map(([state, nodes]) => {
+    const rest = nodes.length > NODES_NAMED_MAX ? ` and ${nodes.length - NODES_NAMED_MAX} more` : "";
+    const message =
+      `maps of ${capacity.mapSize} entries are too small on ` +
+      `${nodes.slice(0, NODES_NAMED_MAX).join(", ")}${rest}; raise the map size or narrow policies`;
+    const condition = { type: "Programmed", status: "False", reason: "MapFull", message } as const;
+    const at = { object: objectOf(state), path: "spec" };
+    return [state, { conditions: [condition], issues: [issue("MapFull", at, message)] }];
+  }));
+}
+
+function countByPolicy(engine: Engine, keys: ReadonlySet<EndpointKey>): Map<PolicyState, number> {
+  const counts = new Map<PolicyState, number>();
+  for (const key of keys) {
+    const slot = engine.table.slotOf(key);
+    if (slot === undefined) continue;
+    for (const state of engine.table.policiesOf(slot).policies) {
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+  }
+  return counts;
 }
 
 function compareConditions(a: Condition, b: Condition): number {

@@ -105,6 +105,11 @@ export class Engine {
     return { addresses: this.table.held(slot), set, ids, values };
   }
 
+  /** The gateway number of the endpoint in a slot under a policy, by index in its policy set. */
+  gatewayIdAt(slot: number, index: number): number {
+    return this.#roster.gatewayId(slot, index);
+  }
+
   get table(): EndpointTable {
     return this.#roster.table;
   }

@@ -5,10 +5,11 @@ import { admit, type RowDemand } from "../plan/admission.ts";
 import type { Capacity, EgressIPCapacity, NodeCapacity, PlanGateway } from "../plan/plan.ts";
 import type { RowsMode } from "../plan/row.ts";
 import type { EndpointKey } from "../model/endpoint.ts";
+import type { Policy } from "../model/policy.ts";
 import { compareBytes } from "../lib/order.ts";
 import { present } from "../lib/assert.ts";
 import type { Address } from "../net/address.ts";
-import { FAMILIES, compareAddresses, familyOf } from "../net/address.ts";
+import { compareAddresses, familyOf } from "../net/address.ts";
 import type { Engine } from "./engine.ts";
 import { comparePrecedence, type PolicyState } from "./policy-state.ts";
 import type { PolicySet } from "./precedence.ts";
@@ -28,6 +29,8 @@ interface Tally {
 interface SetRows {
   readonly perPolicy: readonly Tally[];
   readonly total: Tally;
+  /** The set's first policy by precedence: its endpoints' place in the queue for room. */
+  readonly oldest: Policy | undefined;
 }
 
 interface Input {
@@ -44,14 +47,21 @@ export function measureCapacity(input: Input): Measured {
   const totals = counter.perNode();
   const held = new Map<string, ReadonlySet<EndpointKey>>();
   const nodes: NodeCapacity[] = [];
+  let refused: ReadonlySet<EndpointKey> | undefined;
   for (const [node, tally] of [...totals].sort((a, b) => compareBytes(a[0], b[0]))) {
+    // Under `--rows all` every node has the same rows, and so the same answer.
+    if (input.rows === "needed") refused = undefined;
     const full = Math.max(tally.rowsIPv4, tally.rowsIPv6) > input.mapSize;
-    const refused = full ? admit(counter.demands(node), input.mapSize).held : [];
-    if (refused.length > 0) held.set(node, new Set(refused.map(({ endpoint }) => endpoint)));
-    nodes.push({ node, ...tally, heldEndpoints: refused.length });
+    if (full) refused ??= refusedBy(counter.demands(node), input.mapSize);
+    if (refused !== undefined && refused.size > 0) held.set(node, refused);
+    nodes.push({ node, ...tally, heldEndpoints: refused?.size ?? 0 });
   }
   const { mapSize, rows } = input;
   return { capacity: { mapSize, rows, nodes, egressIPs: countEgressIPs(input) }, held };
+}
+
+function refusedBy(demands: Iterable<RowDemand>, mapSize: number): ReadonlySet<EndpointKey> {
+  return new Set(admit(demands, mapSize).held.map(({ endpoint }) => endpoint));
 }
 
 class RowCounter {
@@ -81,7 +91,8 @@ class RowCounter {
       }
       const { node } = table.at(slot);
       if (node !== "") add(tally(totals, node), total, v4, v6);
-      for (const [index, state] of set.policies.entries()) {
+      for (let index = 0; index < set.policies.length; index++) {
+        const state = set.policies[index] as PolicyState;
         for (const gateway of this.#gatewayNodes.get(state) ?? []) {
           if (gateway === node) continue;
           add(tally(totals, gateway), present(perPolicy[index], "a tally"), v4, v6);
@@ -103,7 +114,7 @@ class RowCounter {
     for (const slot of table.slots()) {
       const { policies } = table.policiesOf(slot);
       const endpoint = table.at(slot);
-      const { perPolicy } = this.#setRows(table.policiesOf(slot));
+      const { perPolicy, oldest } = this.#setRows(table.policiesOf(slot));
       const { v4, v6 } = this.#addresses(slot);
       const wanted: Tally = { rowsIPv4: 0, rowsIPv6: 0 };
       for (const [index, state] of policies.entries()) {
@@ -112,7 +123,6 @@ class RowCounter {
           add(wanted, present(perPolicy[index], "a tally"), v4, v6);
         }
       }
-      const oldest = policies.map(({ policy }) => policy).sort(comparePrecedence)[0];
       if (oldest === undefined || wanted.rowsIPv4 + wanted.rowsIPv6 === 0) continue;
       yield { endpoint: endpoint.key, policy: oldest, ...wanted };
     }
@@ -120,7 +130,8 @@ class RowCounter {
 
   #addresses(slot: number): { v4: number; v6: number } {
     const held = this.#input.engine.table.held(slot);
-    const v4 = held.filter((address) => familyOf(address) === "IPv4").length;
+    let v4 = 0;
+    for (const address of held) if (familyOf(address) === "IPv4") v4++;
     return { v4, v6: held.length - v4 };
   }
 
@@ -131,7 +142,8 @@ class RowCounter {
       for (const { index } of set.won("IPv4")) present(perPolicy[index], "a tally").rowsIPv4++;
       for (const { index } of set.won("IPv6")) present(perPolicy[index], "a tally").rowsIPv6++;
       const total = { rowsIPv4: set.won("IPv4").length, rowsIPv6: set.won("IPv6").length };
-      this.#sets.set(set, (known = { perPolicy, total }));
+      const oldest = set.policies.map(({ policy }) => policy).sort(comparePrecedence)[0];
+      this.#sets.set(set, (known = { perPolicy, total, oldest }));
     }
     return known;
   }
@@ -148,29 +160,49 @@ function tally(totals: Map<string, Tally>, node: string): Tally {
   return sum;
 }
 
-/** An endpoint counts once for an egress IP, however many policies lead it there. */
+interface Counted extends EgressIPCapacity {
+  endpoints: number;
+  /** The slot that was counted last: an endpoint counts once, however many policies lead it here. */
+  last: number;
+}
+
 function countEgressIPs({ engine, gateways }: Input): EgressIPCapacity[] {
-  const found = new Map<string, { egressIP: Address; node: string; endpoints: number }>();
+  const { counted, ofGateway } = indexEgressIPs(gateways);
+  for (const slot of counted.length === 0 ? [] : engine.table.slots()) {
+    const held = engine.table.held(slot);
+    const { policies } = engine.table.policiesOf(slot);
+    for (let index = 0; index < policies.length; index++) {
+      for (const one of ofGateway.get(engine.gatewayIdAt(slot, index)) ?? []) {
+        if (one.last === slot || !hasFamily(held, one.egressIP)) continue;
+        one.last = slot;
+        one.endpoints++;
+      }
+    }
+  }
+  return counted
+    .sort((a, b) => compareAddresses(a.egressIP, b.egressIP) || compareBytes(a.node, b.node))
+    .map(({ egressIP, node, endpoints }) => ({ egressIP, node, endpoints }));
+}
+
+/** One counter for each egress IP of a node, and those of each gateway number. */
+function indexEgressIPs(gateways: Input["gateways"]) {
+  const byKey = new Map<string, Counted>();
+  const ofGateway = new Map<number, Counted[]>();
   for (const planned of gateways.values()) {
-    for (const { egressIPs, node } of planned.values()) {
-      for (const egressIP of egressIPs ?? []) {
-        found.set(egressIP + node, { egressIP, node, endpoints: 0 });
-      }
+    for (const [id, { egressIPs, node }] of planned) {
+      const counters = (egressIPs ?? []).map((egressIP) => {
+        const key = egressIP + node;
+        const counter = byKey.get(key) ?? { egressIP, node, endpoints: 0, last: -1 };
+        byKey.set(key, counter);
+        return counter;
+      });
+      ofGateway.set(id, counters);
     }
   }
-  for (const slot of found.size === 0 ? [] : engine.table.slots()) {
-    const { set, ids, addresses } = engine.facts(slot);
-    const families = FAMILIES.filter((family) => addresses.some((a) => familyOf(a) === family));
-    const used = new Set<string>();
-    for (const [index, state] of set.policies.entries()) {
-      const gateway = gateways.get(state)?.get(ids[index] as number);
-      for (const egressIP of gateway?.egressIPs ?? []) {
-        if (families.includes(familyOf(egressIP))) used.add(egressIP + gateway?.node);
-      }
-    }
-    for (const key of used) present(found.get(key), "a counted egress IP").endpoints++;
-  }
-  return [...found.values()].sort(
-    (a, b) => compareAddresses(a.egressIP, b.egressIP) || compareBytes(a.node, b.node),
-  );
+  return { counted: [...byKey.values()], ofGateway };
+}
+
+function hasFamily(held: readonly Address[], like: Address): boolean {
+  for (const address of held) if (address.length === like.length) return true;
+  return false;
 }

@@ -27,6 +27,7 @@ export interface GatewayFacts {
   readonly ifindex: number | null;
 }
 
+/** The four rows that all rows of a gateway are: of each family, plain and excluded. */
 export function makeGatewayValue(policy: string, facts: GatewayFacts): GatewayValue {
   const { gatewayIP, egressIPs, ifindex } = facts;
   const ofFamily = (family: Family) => {

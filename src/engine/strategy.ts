@@ -16,7 +16,7 @@ export function roundRobin(rank: number, gateways: number): number {
  */
 export function ciliumOrder(gateways: readonly Gateway[]): number[] {
   return gateways
-    .map((gateway, place) => ({ place, ip: v4Number(gateway.gatewayIP), entry: gateway.entry.entry }))
+    .map(({ gatewayIP, entry: { entry } }, place) => ({ place, ip: v4Number(gatewayIP), entry }))
     .sort((a, b) => a.ip - b.ip || a.entry - b.entry)
     .map(({ place }) => place);
 }

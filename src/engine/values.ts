@@ -41,7 +41,8 @@ function factsOf(
   const egress = deriveEgress(carrier.entry, needed, state);
   for (const family of FAMILIES) {
     if (!needed.includes(family)) continue;
-    egressIPs[family] = egress === undefined ? null : (egress.addresses[family] ?? egressIPs[family]);
+    if (egress === undefined) egressIPs[family] = null;
+    else egressIPs[family] = egress.addresses[family] ?? unspecified(family);
   }
   return { gatewayIP, egressIPs, ifindex: egress === undefined ? null : egress.ifindex };
 }

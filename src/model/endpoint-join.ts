@@ -147,7 +147,7 @@ export class EndpointJoin {
     return keys.map((key) => present(this.#pods.get(key), "an indexed Pod"));
   }
 
-  /** The endpoint that a CiliumEndpoint describes: its Pod owner, the Pod of its name, or itself. */
+  /** What a CiliumEndpoint describes: its Pod owner, the newest Pod of its name, or itself. */
   #keyOf(one: CiliumEndpoint): EndpointKey {
     if (one.podUid !== "") return one.podUid as EndpointKey;
     return this.#podsNamed(one).sort(newestFirst)[0]?.key ?? one.uid;

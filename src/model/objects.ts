@@ -34,6 +34,7 @@ export interface CiliumEndpoint {
   readonly createdAt: CreatedAt;
 }
 
+/** What each kind parses to. */
 export interface ObjectKinds {
   CiliumEgressGatewayPolicy: Policy;
   CiliumEndpoint: CiliumEndpoint;

@@ -76,8 +76,9 @@ class InputBuilder {
   add(raw: RawValue, file: string): void {
     // YAML's aliases can put a list into itself, or a thousand times into another.
     const seen = new Set<unknown>();
-    const waiting: Pick<RawValue, "value" | "type">[] = [raw];
-    for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    const values: Pick<RawValue, "value" | "type">[] = [raw];
+    // The array grows while it is read.
+    for (const one of values) {
       const parsed = parseObject(one.value, one.type);
       switch (parsed.kind) {
         case "object":
@@ -87,7 +88,7 @@ class InputBuilder {
         case "list":
           if (seen.has(parsed.items)) break;
           seen.add(parsed.items);
-          for (const value of parsed.items) waiting.push({ value, type: parsed.itemType });
+          for (const value of parsed.items) values.push({ value, type: parsed.itemType });
           break;
         case "other":
           this.objects++;
@@ -125,7 +126,8 @@ async function filesAt(path: string): Promise<string[]> {
     if (!(await attempt(file, () => stat(file))).isDirectory()) files.push(file);
   }
   if (files.length > 0) return files;
-  throw new InputError(`${path}: the directory has no *.yaml, *.yml or *.json file; check the path`);
+  const problem = "the directory has no *.yaml, *.yml or *.json file";
+  throw new InputError(`${path}: ${problem}; check the path`);
 }
 
 async function* chunksOf(

@@ -58,7 +58,8 @@ describe("JSON", () => {
   });
 
   test("gives the items of a list one by one, then the rest of the list", () => {
-    const text = '{"kind": "List",\n "items": [\n  {"a": "]"},\n  {"b": [1, {}]}, 3 ],\n "x": {"items": [4]}}';
+    const items = '[\n  {"a": "]"},\n  {"b": [1, {}]}, 3 ]';
+    const text = `{"kind": "List",\n "items": ${items},\n "x": {"items": [4]}}`;
     assert.deepEqual(read(text).delivered, [
       ["item", { a: "]" }, 3],
       ["item", { b: [1, {}] }, 4],
@@ -91,7 +92,11 @@ describe("JSON", () => {
   test("is refused with the line and what is wrong there", () => {
     const cases: [string, RegExp][] = [
       ['{"a": 1,\n "b": 2,\n}', /^f\.json:3: not JSON: Expected double-quoted property name/],
-      ['{"items": [\n{"a": 1},\n{"b":\n oops, "c": "long enough to be cut off"}]}', /^f\.json:4: not JSON: Unexpected token 'o'/],
+      [
+        '{"items": [\n{"a": 1},\n{"b":\n oops, "c": "long enough to be cut off"}]}',
+        /^f\.json:4: not JSON: Unexpected token 'o'/,
+      ],
+      ['{"items": [\n{"a": "long enough to be cut off",\n"b": nope}]}', /^f\.json:3: not JSON/],
       ['{"items": [{},\n]}', /^f\.json:\d: not JSON/],
       ['{"items": [{}\n{}]}', /^f\.json:2: not JSON/],
       ['{"items": [\n{}\n],\n}', /^f\.json:4: not JSON/],
@@ -114,7 +119,8 @@ describe("JSON", () => {
     const indent = fc.constantFrom(undefined, 2, "\t");
     fc.assert(
       fc.property(fc.array(list), indent, fc.integer({ min: 1, max: 40 }), (lists, by, size) => {
-        const whole = lists.map((one) => JSON.stringify(one, null, by)).join(by === undefined ? "" : "\n");
+        const between = by === undefined ? "" : "\n";
+        const whole = lists.map((one) => JSON.stringify(one, null, by)).join(between);
         const { delivered } = read(whole, { size });
         // JSON knows no -0 and no key __proto__ apart from what JSON.parse makes of them.
         const expected = lists.map((one) => JSON.parse(JSON.stringify(one)) as typeof one);

@@ -64,7 +64,8 @@ function compareVersions(a: Held, b: Held): number {
 function duplicate({ change, version }: Held): Issue {
   const { resourceVersion } = version;
   const chosen = resourceVersion < 0 ? "the newest" : `resourceVersion ${resourceVersion}`;
-  const message = `the input has different versions of this object; ${chosen} counts, remove the rest`;
+  const problem = "the input has different versions of this object";
+  const message = `${problem}; ${chosen} counts, remove the rest`;
   return issue("DuplicateObject", { object: objectName(change), path: "" }, message);
 }
 

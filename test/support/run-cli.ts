@@ -30,7 +30,9 @@ export function sluice(words: readonly string[], options: RunOptions = {}): Fini
 /** A shell command line in which `sluice` is our command. */
 export function inShell(shell: string, script: string, options: RunOptions = {}): Finished {
   const preamble = `sluice() { "${process.execPath}" "${MAIN}" "$@"; }\n`;
-  return execute(shell, ["-c", preamble + script], options);
+  // Node's pipes are sockets, and bash with a socket for input takes itself for a remote login.
+  const flags = shell === "bash" ? ["--norc", "-c"] : ["-c"];
+  return execute(shell, [...flags, preamble + script], options);
 }
 
 function execute(file: string, args: readonly string[], { stdin, env }: RunOptions): Finished {

@@ -48,7 +48,7 @@ function makeNode(
   podCIDRs: Node["podCIDRs"],
 ): Node {
   const internal = listed.find(({ type, address }) => {
-    return type === "InternalIP" && address !== undefined && familyOf(address) === "IPv4";
+    return type === "InternalIP" && address !== undefined && canBeGateway(address);
   });
   const addresses = listed.flatMap(({ address }) => (address === undefined ? [] : [address]));
   return {
@@ -58,4 +58,9 @@ function makeNode(
     addresses: uniqueAddresses(addresses),
     podCIDRs,
   };
+}
+
+/** 0.0.0.0/8 is no host's address, and rows give 0.0.0.0 and 0.0.0.1 another meaning (rule 7.2). */
+function canBeGateway(address: Address): boolean {
+  return familyOf(address) === "IPv4" && address.charCodeAt(0) !== 0;
 }

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { familyOf } from "../../net/address.ts";
-import { renderAddress, parseAddress } from "../../net/address.ts";
+import { familyOf, parseAddress, renderAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import { comparePrefixes, parsePrefix, renderPrefix } from "../../net/prefix.ts";
 import type { Issue } from "../issue.ts";
@@ -199,7 +198,9 @@ describe("parsing any value", () => {
   test("never throws on objects of our kinds made of anything [2]", () => {
     const kinds = fc.constantFrom("Pod", "Node", "Namespace", "List", "PodList", "constructor");
     const fields = fc.dictionary(fc.constantFrom("metadata", "spec", "status", "items"), anyValue);
-    const raw = fc.tuple(kinds, fields).map(([kind, rest]) => ({ apiVersion: "v1", kind, ...rest }));
+    const raw = fc.tuple(kinds, fields).map(([kind, rest]) => {
+      return { apiVersion: "v1", kind, ...rest };
+    });
     fc.assert(fc.property(raw, checkParsed), { numRuns: 500 });
   });
 

@@ -38,18 +38,17 @@ function policyOf(spec: Raw, metadata: Raw = {}): Policy {
   return change.value as Policy;
 }
 
-/** A selector with one expression. */
-function expression(key: unknown, operator: unknown, values?: unknown): Raw {
-  return { podSelector: { matchExpressions: [{ key, operator, values }] } };
-}
-
 describe("an accepted policy", () => {
   test("has its name, its age, its rules and its gateway [1.1, 1.2, 1.4]", () => {
     const policy = policyOf({}, { creationTimestamp: "2024-05-01T10:11:12.75Z" });
     assert.equal(policy.name, "p");
     assert.equal(policy.createdAt, Date.UTC(2024, 4, 1, 10, 11, 12) / 1000);
     assert.deepEqual(policy.rules, [
-      { pod: [{ key: "app", operator: "In", values: ["web"] }], namespace: undefined, node: undefined },
+      {
+        pod: [{ key: "app", operator: "In", values: ["web"] }],
+        namespace: undefined,
+        node: undefined,
+      },
     ]);
     assert.deepEqual(policy.gateways, [
       {
@@ -100,8 +99,7 @@ describe("an accepted policy", () => {
     assert.equal(policyOf({ egressGateway: gateway }).gateways[0]?.egressIP, undefined);
   });
 
-  test("prefixes the keys of a namespaceSelector, and an empty one asks for the namespace's name " +
-    "label [3.2, 3.3]", () => {
+  test("prefixes a namespaceSelector's keys; an empty one wants any namespace [3.2, 3.3]", () => {
     const { rules } = policyOf({
       selectors: [
         { namespaceSelector: { matchLabels: { team: "a" } } },
@@ -138,25 +136,38 @@ describe("an accepted policy", () => {
 });
 
 describe("a policy is refused", () => {
-  const refused: [string, Raw, string][] = [
-    ["without destinations", { destinationCIDRs: null }, "MissingField spec.destinationCIDRs"],
-    ["with an empty list of destinations", { destinationCIDRs: [] }, "MissingField spec.destinationCIDRs"],
-    ["with a prefix that is none", { destinationCIDRs: ["10.0.0/8"] }, "InvalidPrefix spec.destinationCIDRs[0]"],
-    ["with an exclusion that is none", { excludedCIDRs: ["::/129"] }, "InvalidPrefix spec.excludedCIDRs[0]"],
-    ["without selectors", { selectors: [] }, "MissingField spec.selectors"],
-    ["with a rule of a nodeSelector alone", { selectors: [{ nodeSelector: {} }] }, "InvalidRule spec.selectors[0]"],
-    ["without a gateway", { egressGateway: null }, "MissingField spec.egressGateways"],
-    ["with a gateway without nodeSelector", { egressGateway: { interface: "eth1" } }, "MissingField spec.egressGateway.nodeSelector"],
+  const both = { ...GATEWAY, interface: "eth1", egressIP: "192.0.2.1" };
+  const refused: [what: string, spec: Raw, issue: string][] = [
+    ["destinations", { destinationCIDRs: null }, "MissingField spec.destinationCIDRs"],
+    ["any destination", { destinationCIDRs: [] }, "MissingField spec.destinationCIDRs"],
+    ["a good prefix", { destinationCIDRs: ["10/8"] }, "InvalidPrefix spec.destinationCIDRs[0]"],
+    ["a good exclusion", { excludedCIDRs: ["::/129"] }, "InvalidPrefix spec.excludedCIDRs[0]"],
+    ["selectors", { selectors: [] }, "MissingField spec.selectors"],
     [
-      "with interface and egressIP in one gateway",
-      { egressGateways: [GATEWAY, { ...GATEWAY, interface: "a", egressIP: "192.0.2.1" }], egressGateway: null },
+      "more than a nodeSelector in a rule",
+      { selectors: [{ nodeSelector: {} }] },
+      "InvalidRule spec.selectors[0]",
+    ],
+    ["a gateway", { egressGateway: null }, "MissingField spec.egressGateways"],
+    [
+      "a nodeSelector in each gateway",
+      { egressGateway: { interface: "eth1" } },
+      "MissingField spec.egressGateway.nodeSelector",
+    ],
+    [
+      "a choice between interface and egressIP",
+      { egressGateways: [GATEWAY, both], egressGateway: null },
       "InvalidGateway spec.egressGateways[1]",
     ],
-    ["with an egressIP that is none", { egressGateway: { ...GATEWAY, egressIP: "192.0.2.1/32" } }, "InvalidAddress spec.egressGateway.egressIP"],
-    ["with a field of the wrong type", { selectors: { podSelector: {} } }, "InvalidField spec.selectors"],
+    [
+      "a good egressIP",
+      { egressGateway: { ...GATEWAY, egressIP: "192.0.2.1/32" } },
+      "InvalidAddress spec.egressGateway.egressIP",
+    ],
+    ["a list as a list", { selectors: { podSelector: {} } }, "InvalidField spec.selectors"],
   ];
   for (const [what, spec, expected] of refused) {
-    test(`${what} [2.1]`, () => {
+    test(`without ${what} [2.1]`, () => {
       const issues = issuesOf(spec);
       assert.deepEqual(issues.map((text) => text.split(": ")[0]), [expected]);
       const change = parse({ ...GOOD_SPEC, ...spec });
@@ -199,7 +210,8 @@ describe("a policy is refused", () => {
   });
 
   test("with a message that says what to write", () => {
-    assert.deepEqual(issuesOf({ destinationCIDRs: ["10.0.0.1", "fd00::1", "10.0.0.0/255.0.0.0"] }), [
+    const destinationCIDRs = ["10.0.0.1", "fd00::1", "10.0.0.0/255.0.0.0"];
+    assert.deepEqual(issuesOf({ destinationCIDRs }), [
       "InvalidPrefix spec.destinationCIDRs[0]: 10.0.0.1 has no mask; write 10.0.0.1/32",
       "InvalidPrefix spec.destinationCIDRs[1]: fd00::1 has no mask; write fd00::1/128",
       'InvalidPrefix spec.destinationCIDRs[2]: "10.0.0.0/255.0.0.0" has no valid mask; ' +
@@ -219,49 +231,11 @@ describe("a policy is refused", () => {
   });
 });
 
-describe("a selector is refused as Kubernetes does [2.1]", () => {
-  const long = "a".repeat(64);
-  const refused: [string, Raw][] = [
-    ["an operator that does not exist", expression("a", "Equals", ["b"])],
-    ["an operator in the wrong case", expression("a", "in", ["b"])],
-    ["In without values", expression("a", "In", [])],
-    ["NotIn without values", expression("a", "NotIn")],
-    ["Exists with values", expression("a", "Exists", ["b"])],
-    ["DoesNotExist with values", expression("a", "DoesNotExist", ["b"])],
-    ["an empty key", expression("", "Exists")],
-    ["a key with a space", expression("a b", "Exists")],
-    ["a key of 64 letters", expression(long, "Exists")],
-    ["a key with an empty prefix", expression("/a", "Exists")],
-    ["a key with a prefix that is no DNS name", expression("A_/a", "Exists")],
-    ["a key with two slashes", expression("a/b/c", "Exists")],
-    ["a key with a prefix of 254 letters", expression(`${"a.".repeat(126)}aa/a`, "Exists")],
-    ["a value of 64 letters", expression("a", "In", [long])],
-    ["a value that ends with a dash", { podSelector: { matchLabels: { a: "b-" } } }],
-  ];
-  for (const [what, rule] of refused) {
-    test(what, () => {
-      const { issues } = parse({ ...GOOD_SPEC, selectors: [rule] });
-      assert.deepEqual(issues.map(({ code }) => code), ["InvalidSelector"]);
-    });
-  }
-
-  test("but not the longest key, the longest value and the empty value", () => {
-    const key = `${"a.".repeat(126)}a/${"b".repeat(63)}`;
-    policyOf({ selectors: [expression(key, "In", ["c".repeat(63), ""])] });
-  });
-
-  test("and the message names the operator that was meant", () => {
-    assert.deepEqual(issuesOf({ selectors: [expression("a", "notin", ["b"])] }), [
-      "InvalidSelector spec.selectors[0].podSelector.matchExpressions[0].operator: " +
-        '"notin" is no operator; write NotIn',
-    ]);
-  });
-});
-
 describe("a policy is accepted with a warning", () => {
-  test("EgressGatewayIgnored when egressGateway differs from the list's first entry [1.6, 2.4]", () => {
+  test("EgressGatewayIgnored when egressGateway is not the list's first entry [1.6, 2.4]", () => {
     const other = { nodeSelector: { matchLabels: { gw: "b" } } };
-    const same = { nodeSelector: { matchExpressions: [{ key: "gw", operator: "In", values: ["a"] }] } };
+    const matchExpressions = [{ key: "gw", operator: "In", values: ["a"] }];
+    const same = { nodeSelector: { matchExpressions } };
     const codes = (egressGateway: unknown, egressGateways: unknown) => {
       const { issues, refused } = parse({ ...GOOD_SPEC, egressGateway, egressGateways });
       assert.equal(refused, false);
@@ -285,13 +259,17 @@ describe("a policy is accepted with a warning", () => {
       "ExclusionOutsideDestinations spec.excludedCIDRs[1]: 10.0.0.0/7 is not inside one " +
         "destination of this policy; it also cuts what other policies cover",
     ]);
+    // Half of the destinations would make it look worse than it is.
+    assert.equal(issuesOf({ ...spec, destinationCIDRs: ["10.0.0.0/8", "x"] }).length, 1);
     // Two destinations that cover an exclusion only together do not count.
-    const halves = { destinationCIDRs: ["10.0.0.0/9", "10.128.0.0/9"], excludedCIDRs: ["10.0.0.0/8"] };
-    assert.equal(issuesOf(halves).length, 1);
+    const halves = ["10.0.0.0/9", "10.128.0.0/9"];
+    const excludedCIDRs = ["10.0.0.0/8"];
+    assert.equal(issuesOf({ destinationCIDRs: halves, excludedCIDRs }).length, 1);
   });
 
   test("UnknownField with the name that was probably meant", () => {
-    assert.deepEqual(issuesOf({ destinationCIDR: [], egressGateway: { ...GATEWAY, egressIp: "" } }), [
+    const egressGateway = { ...GATEWAY, egressIp: "" };
+    assert.deepEqual(issuesOf({ destinationCIDR: [], egressGateway }), [
       'UnknownField spec.destinationCIDR: "destinationCIDR" is ignored; write destinationCIDRs',
       'UnknownField spec.egressGateway.egressIp: "egressIp" is ignored; write egressIP',
     ]);
