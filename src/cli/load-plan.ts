@@ -27,6 +27,8 @@ export interface LoadedCluster {
   readonly delta: ModelDelta;
   /** Of documents that are no objects. */
   readonly issues: readonly Issue[];
+  /** Of the command so far; shows nothing at the moment. */
+  readonly progress: Progress;
 }
 
 /** Reads files, directories and standard input. Throws UsageError for what cannot be read. */
@@ -41,12 +43,12 @@ export async function loadCluster(
         progress.update(`reading: ${counted(objects, "object")}, ${megabytes(bytes)}`);
       },
     });
-    progress.update(`planning: ${counted(changes.length, "object")}`);
+    progress.update(`joining: ${counted(changes.length, "object")}`);
     const cluster = new Cluster();
     const delta = cluster.apply(changes);
     progress.done();
     tellSkipped(skipped, terminal);
-    return { cluster, delta, issues };
+    return { cluster, delta, issues, progress };
   } catch (error) {
     progress.done();
     if (error instanceof InputError) throw new UsageError(error.message, "");
@@ -74,13 +76,16 @@ export function settingsOf(args: Arguments): PlanSettings {
 
 /** The plan of a cluster as read. */
 export function planCluster(
-  { cluster, delta, issues }: LoadedCluster,
+  { cluster, delta, issues, progress }: LoadedCluster,
   { distribution, rows, mapSize, node }: PlanSettings,
 ): Plan {
   const scope = node === undefined ? undefined : { node, rows };
+  progress.update(`planning: ${counted(delta.endpoints.length, "endpoint")}`);
   const engine = new Engine({ distribution, scope });
   engine.step(delta);
-  return buildPlan({ cluster, engine, rows, mapSize, issues });
+  const plan = buildPlan({ cluster, engine, rows, mapSize, issues });
+  progress.done();
+  return plan;
 }
 
 /** The exit status that the issues ask for, said on standard error where it is not 0. */

@@ -26,6 +26,16 @@ describe("progress", () => {
     assert.deepEqual(told, ["500", "600", "700", ""].map((text) => `\r\x1b[2K${text}`));
   });
 
+  test("goes on at once after others have written", () => {
+    const { clock, told, progress } = watch(true);
+    clock.ms = 600;
+    progress.update("reading");
+    clock.ms = 601;
+    progress.done();
+    progress.update("planning");
+    assert.deepEqual(told.slice(1), ["\r\x1b[2K", "\r\x1b[2Kplanning"]);
+  });
+
   test("says nothing where nobody watches", () => {
     const { clock, told, progress } = watch(false);
     clock.ms = 10_000;

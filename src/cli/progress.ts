@@ -30,9 +30,11 @@ export class Progress {
     this.#terminal.tell(`${ERASE_LINE}${text}`);
   }
 
-  /** Removes the line. */
+  /** Removes the line, so that others can write; a later update may show one again, at once. */
   done(): void {
-    if (this.#shown) this.#terminal.tell(ERASE_LINE);
+    if (!this.#shown) return;
+    this.#terminal.tell(ERASE_LINE);
     this.#shown = false;
+    this.#due = this.#now();
   }
 }

@@ -96,10 +96,11 @@ function fullFindings(
     }
   }
   return new Map([...places].map(([state, nodes]) => {
-    const rest = nodes.length > NODES_NAMED_MAX ? ` and ${nodes.length - NODES_NAMED_MAX} more` : "";
+    const unnamed = nodes.length - NODES_NAMED_MAX;
+    const named = nodes.slice(0, NODES_NAMED_MAX).join(", ");
     const message =
-      `maps of ${capacity.mapSize} entries are too small on ` +
-      `${nodes.slice(0, NODES_NAMED_MAX).join(", ")}${rest}; raise the map size or narrow policies`;
+      `maps of ${capacity.mapSize} entries are too small on ${named}` +
+      `${unnamed > 0 ? ` and ${unnamed} more` : ""}; raise the map size or narrow the policies`;
     const condition = { type: "Programmed", status: "False", reason: "MapFull", message } as const;
     const at = { object: objectOf(state), path: "spec" };
     return [state, { conditions: [condition], issues: [issue("MapFull", at, message)] }];

@@ -1,7 +1,7 @@
 // How full every node's maps would be, who does not fit, and how many endpoints share an egress IP.
 // One pass over the endpoints; nothing per row.
 
-import { admit, type RowDemand } from "../plan/admission.ts";
+import { admit, compareDemands, type RowDemand } from "../plan/admission.ts";
 import type { Capacity, EgressIPCapacity, NodeCapacity, PlanGateway } from "../plan/plan.ts";
 import type { RowsMode } from "../plan/row.ts";
 import type { EndpointKey } from "../model/endpoint.ts";
@@ -67,6 +67,7 @@ function refusedBy(demands: Iterable<RowDemand>, mapSize: number): ReadonlySet<E
 class RowCounter {
   readonly #input: Input;
   readonly #sets = new Map<PolicySet, SetRows>();
+  #queue: readonly { slot: number; policy: Policy }[] | undefined;
   readonly #gatewayNodes = new Map<PolicyState, ReadonlySet<string>>();
 
   constructor(input: Input) {
@@ -108,13 +109,15 @@ class RowCounter {
     return totals;
   }
 
-  /** What every endpoint wants of one node's maps. */
+  /** What every endpoint wants of one node's maps, in the queue's order. */
   *demands(node: string): Iterable<RowDemand> {
     const { table } = this.#input.engine;
-    for (const slot of table.slots()) {
+    // The order is the same for every node, and sorting what is sorted costs little.
+    this.#queue ??= this.#sortedSlots();
+    for (const { slot, policy } of this.#queue) {
       const { policies } = table.policiesOf(slot);
       const endpoint = table.at(slot);
-      const { perPolicy, oldest } = this.#setRows(table.policiesOf(slot));
+      const { perPolicy } = this.#setRows(table.policiesOf(slot));
       const { v4, v6 } = this.#addresses(slot);
       const wanted: Tally = { rowsIPv4: 0, rowsIPv6: 0 };
       for (const [index, state] of policies.entries()) {
@@ -123,9 +126,18 @@ class RowCounter {
           add(wanted, present(perPolicy[index], "a tally"), v4, v6);
         }
       }
-      if (oldest === undefined || wanted.rowsIPv4 + wanted.rowsIPv6 === 0) continue;
-      yield { endpoint: endpoint.key, policy: oldest, ...wanted };
+      if (wanted.rowsIPv4 + wanted.rowsIPv6 > 0) yield { endpoint: endpoint.key, policy, ...wanted };
     }
+  }
+
+  #sortedSlots(): { slot: number; endpoint: EndpointKey; policy: Policy }[] {
+    const { table } = this.#input.engine;
+    const queue: { slot: number; endpoint: EndpointKey; policy: Policy }[] = [];
+    for (const slot of table.slots()) {
+      const policy = this.#setRows(table.policiesOf(slot)).oldest;
+      if (policy !== undefined) queue.push({ slot, endpoint: table.at(slot).key, policy });
+    }
+    return queue.sort(compareDemands);
   }
 
   #addresses(slot: number): { v4: number; v6: number } {
@@ -162,7 +174,7 @@ function tally(totals: Map<string, Tally>, node: string): Tally {
 
 interface Counted extends EgressIPCapacity {
   endpoints: number;
-  /** The slot that was counted last: an endpoint counts once, however many policies lead it here. */
+  /** The slot counted last: an endpoint counts once, however many policies lead it here. */
   last: number;
 }
 

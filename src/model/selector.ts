@@ -53,6 +53,7 @@ export function renderSelector(selector: Selector): string {
   return selector.map(renderRequirement).join(",") || "everything";
 }
 
+/** One requirement, as `kubectl -l` writes it. */
 export function renderRequirement({ key, operator, values }: Requirement): string {
   switch (operator) {
     case "In":

@@ -25,7 +25,7 @@ export interface Admission {
 }
 
 /** The queue: policy age, policy name, UID. */
-export const compareDemands: Order<RowDemand> = (a, b) =>
+export const compareDemands: Order<Pick<RowDemand, "policy" | "endpoint">> = (a, b) =>
   a.policy.createdAt - b.policy.createdAt ||
   compareBytes(a.policy.name, b.policy.name) ||
   compareBytes(a.endpoint, b.endpoint);

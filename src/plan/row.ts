@@ -41,6 +41,7 @@ export function compareRows(a: RowKey, b: RowKey): number {
   return compareAddresses(a.source, b.source) || comparePrefixes(a.destination, b.destination);
 }
 
+/** True if both rows would be the same entry, won by the same policy. */
 export function sameRowValue(a: RowValue, b: RowValue): boolean {
   return (
     a === b ||

@@ -3,10 +3,10 @@
 //
 // In a block mapping indented by n, a line indented by exactly n is a key of that mapping, a `- `
 // of the key's own list, a comment, or blank: every kind of value, quoted or literal text included,
-// is indented by more (YAML 1.2.2, 6.1 and 8.2). So if the line starts with a plain `key:`, its value
-// is all that follows until the next key, and can go with it. Two things could still reach from
-// there into the rest: an anchor, so the rest must have no alias; and a line break that is a lone
-// carriage return, so there must be none.
+// is indented by more (YAML 1.2.2, 6.1 and 8.2). So if the line starts with a plain `key:`, its
+// value is all that follows until the next key, and can go with it. Two things could still reach
+// from there into the rest: an anchor, so the rest must have no alias; and a line break that is a
+// lone carriage return, so there must be none.
 
 const LF = 10;
 const CR = 13;

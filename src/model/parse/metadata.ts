@@ -60,7 +60,7 @@ interface LabelTree {
   readonly next: Map<string, LabelTree>;
 }
 
-const LABEL_TREES_MAX = 65_536;
+const LABEL_TREES_MAX = 16_384;
 let labelTrees = 0;
 let labelRoot: LabelTree = { labels: undefined, next: new Map() };
 

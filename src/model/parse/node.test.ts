@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { renderAddress } from "../../net/address.ts";
 import { parseObject } from "./object.ts";
 
-test("a node's address in 0.0.0.0/8 is no gateway IP, since rows give it a meaning [4.2, 7.2]", () => {
+test("an address in 0.0.0.0/8 is no gateway IP, since rows give it a meaning [4.2, 7.2]", () => {
   const addresses = ["0.0.0.0", "0.0.0.1", "192.168.1.1"].map((address) => {
     return { type: "InternalIP", address };
   });

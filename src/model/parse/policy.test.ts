@@ -250,7 +250,7 @@ describe("a policy is accepted with a warning", () => {
     assert.deepEqual(codes({ ...GATEWAY, nodeSelector: 5 }, [{ nodeSelector: {} }]), warning);
   });
 
-  test("ExclusionOutsideDestinations, once for a prefix that no destination holds [2.4, 7.4]", () => {
+  test("ExclusionOutsideDestinations, once for each prefix in no destination [2.4, 7.4]", () => {
     const spec = {
       destinationCIDRs: ["10.0.0.0/8", "10.128.0.0/9", "fd00::/16"],
       excludedCIDRs: ["10.1.0.0/16", "10.0.0.0/7", "11.0.0.0/7", "fd00:1::/32", "10.0.0.0/8"],

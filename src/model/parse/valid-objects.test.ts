@@ -25,7 +25,8 @@ const labels = fc.dictionary(labelKey, labelValue, { maxKeys: 4 });
 const trickyText = fc.constantFrom(
   "a: b", "# no comment", "- x", "---", "line\nspec:\n  nodeName: x\n", "\tx", "*a", "&a",
 );
-const scalar = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null), word, trickyText);
+const text = fc.oneof(fc.string(), word, trickyText);
+const scalar = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null));
 const clutter = fc.anything({ maxDepth: 3, values: [scalar] });
 
 /** Fields that may be there or not. */
