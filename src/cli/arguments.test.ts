@@ -12,7 +12,14 @@ const COMMAND: Command = {
   description: [],
   options: [
     { name: "file", short: "f", value: "PATH", kind: "file", repeatable: true, summary: "" },
-    { name: "rows", value: "WHICH", values: ["needed", "all"], env: "ROWS", default: "needed", summary: "" },
+    {
+      name: "rows",
+      value: "WHICH",
+      values: ["needed", "all"],
+      env: "ROWS",
+      default: "needed",
+      summary: "",
+    },
     { name: "map-size", value: "N", kind: "count", default: "10", summary: "" },
     { name: "strict", summary: "" },
   ],
@@ -88,7 +95,7 @@ describe("a command line", () => {
 });
 
 describe("the table of commands", () => {
-  test("has unique option names and letters, valid defaults and an example for each command", () => {
+  test("has unique names and letters, valid defaults and an example for each command", () => {
     for (const command of COMMANDS) {
       const options = optionsOf(command);
       const flags = options.flatMap(({ name, short }) => (short ? [name, short] : [name]));

@@ -73,8 +73,8 @@ export const COMMANDS: readonly Command[] = [
     summary: "which gateway every endpoint uses, and the rows that a node holds",
     description: [
       "Reads policies, pods, nodes and what belongs to them, and shows what they mean: per " +
-        "policy the gateways, their egress IPs and how many endpoints each one serves; then how full " +
-        "the maps are and how many SNAT ports every endpoint has.",
+        "policy the gateways, their egress IPs and how many endpoints each one serves; then how " +
+        "full the maps are and how many SNAT ports every endpoint has.",
       "With --node also every row of that node's policy map.",
     ],
     options: [

@@ -1,6 +1,7 @@
-// The naive answer to rules 3 to 7, written straight from the contract: every endpoint against every
-// policy, everything sorted, nothing remembered. It is the oracle of the engine's tests and shares
-// types and basic values with the engine, never its rules. O(policies x endpoints x prefixes).
+// The naive answer to rules 3 to 7, written straight from the contract: every endpoint against
+// every policy, everything sorted, nothing remembered. It is the oracle of the engine's tests and
+// shares types and basic values with the engine, never its rules. O(policies x endpoints x
+// prefixes).
 
 import { fmix32, fnv1a32 } from "../lib/hash.ts";
 import type { Address, Family } from "../net/address.ts";
@@ -68,11 +69,12 @@ export function reference(view: ModelView, options: EngineOptions): Reference {
       const addresses = endpoint.addresses.filter((one) => owners.get(one) === endpoint);
       const gateway = choose(strategy, gateways, endpoint, i);
       const carrier = carrierOf(gateway, gateways, options);
-      assignments.push({ policy: policy.name, endpoint: endpoint.key, addresses, gateway, carrier });
+      const assigned = { policy: policy.name, endpoint: endpoint.key, addresses };
+      assignments.push({ ...assigned, gateway, carrier });
       const held = holds(gateways, endpoint, options);
       for (const row of rowsOf(policy, { addresses, gateway, carrier })) {
         const key = row.source + row.destination;
-        // The older policy came first and has the row, also where this node does not hold it (7.3).
+        // The older policy came first and has the row, even if this node does not hold it (7.3).
         if (!rows.has(key)) rows.set(key, held ? row : undefined);
       }
     }

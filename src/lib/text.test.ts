@@ -27,7 +27,7 @@ describe("text", () => {
     assert.deepEqual(wrap("one two three", 7), ["one two", "three"]);
     assert.deepEqual(wrap("2001:db8:0:0:1::/80 x", 5), ["2001:db8:0:0:1::/80", "x"]);
     assert.deepEqual(wrap("", 5), [""]);
-    assert.deepEqual(fill(["[-o table|wide]", "[--strict]"], 20), ["[-o table|wide]", "[--strict]"]);
+    assert.deepEqual(fill(["[-o wide]", "[--strict]", "a"], 12), ["[-o wide]", "[--strict] a"]);
   });
 
   test("writes numbers and nouns as people do", () => {

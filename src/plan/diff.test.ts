@@ -41,7 +41,8 @@ function withNodes(plan: Plan, nodes: NodeCapacity[], mapSize = 100): Plan {
 describe("the difference of two plans", () => {
   test("is empty for the same plan, whatever the entries' places are [5.8]", () => {
     assert.ok(isEmptyDiff(diffPlans(OLD, OLD)));
-    const reordered = policyPlan([gateway(1, { entry: 7 }), gateway(2, { entry: 3 })], [0, 1, 0, 1]);
+    const gateways = [gateway(1, { entry: 7 }), gateway(2, { entry: 3 })];
+    const reordered = policyPlan(gateways, [0, 1, 0, 1]);
     assert.ok(isEmptyDiff(diffPlans(OLD, reordered)));
   });
 

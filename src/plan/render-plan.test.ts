@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { address, gateway, NO_PLAN, policyPlan, row, streamOf } from "../../test/support/sample-plan.ts";
+import {
+  address,
+  gateway,
+  NO_PLAN,
+  policyPlan,
+  row,
+  streamOf,
+} from "../../test/support/sample-plan.ts";
 import type { Screen } from "../lib/screen.ts";
 import { makeScreen, PLAIN } from "../lib/screen.ts";
 import { issue } from "../model/issue.ts";
@@ -78,7 +85,8 @@ SNAT ports  64,512 per egress IP, protocol and destination
   test("cuts long lists on a terminal only, and says how many are left out", () => {
     const rows = streamOf(Array.from({ length: 8 }, (_, i) => row(`10.1.0.${i}`, "10.0.0.0/8")));
     const plan = { ...PLAN, node: "gw-1", rows };
-    assert.match(drawn(plan, NARROW), /10\.1\.0\.2 .*\n {2}\.\.\. 5 more; all with -o wide or -o json\n/);
+    const cut = /10\.1\.0\.2 .*\n {2}\.\.\. 5 more; all with -o wide or -o json\n/;
+    assert.match(drawn(plan, NARROW), cut);
     assert.match(drawn(plan), /10\.1\.0\.7/);
     assert.match(drawn(plan, { ...NARROW, linesMax: Infinity }, true), /10\.1\.0\.7/);
   });
@@ -128,7 +136,8 @@ CiliumEgressGatewayPolicy/z
   });
 
   test("lets no name from the input reach the terminal as a command", () => {
-    const plan = policyPlan([gateway(1, { node: "gw\x1b[2J" })], [0], { policy: { name: "\x07p" } });
+    const hostile = gateway(1, { node: "gw\x1b[2J" });
+    const plan = policyPlan([hostile], [0], { policy: { name: "\x07p" } });
     assert.doesNotMatch(drawn(plan), /[\x07\x1b]/);
   });
 

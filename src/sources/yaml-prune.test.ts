@@ -72,16 +72,17 @@ describe("pruning YAML", () => {
       "kind: Pod\nspec:\n  'a': b\n  containers: []\n",
       "{kind: Pod,\n spec:\n  containers: []\n }",
       "'kind': Pod\nspec:\n  containers: []\n",
-      "- - a\nspec:\n  containers: []\n",
-      "- spec:\n    name: a\n- |\n    containers: []\n",
+      "- - kind: Pod\n    spec:\n      containers: []\n",
+      "- kind: Pod\n  spec:\n    nodeName: a\n- |\n    containers: []\n",
       "kind: Pod\r\nspec:\n  containers: []\n",
       "kind: Pod\nspec:\n  containers: &a []\n  nodeName: *a\n",
       "kind: CiliumEgressGatewayPolicy\nspec:\n  containers: []\n",
+      "metadata:\n  annotations: {}\nspec:\n  selectors: []\n",
+      "kind: &a Pod\nspec:\n  containers: []\n",
+      'kind: "CiliumEgress\\x47atewayPolicy"\nspec:\n  containers: []\n',
       "",
     ];
-    for (const text of untouched) {
-      assert.ok([undefined, text.replace(/ {4}name: a\n/, "")].includes(prune(text)), text);
-    }
+    for (const text of untouched) assert.equal(prune(text), undefined);
   });
 
   test("changes nothing in what objects are parsed to, however they are written", () => {
@@ -118,10 +119,9 @@ const FRAGMENTS = [
   ": a", "&a x: y", "!!str spec:", "text", "...", "\tcontainers:", "x: &b", "metadata:", "z:",
 ];
 const STARTS = [
-  "",
   "kind: Pod\n",
-  "spec:\n  containers:\n",
-  "spec:\n  nodeName: b\n  volumes:\n",
+  "kind: Pod\nspec:\n  containers:\n",
+  "kind: Pod # a\nspec:\n  nodeName: b\n  volumes:\n",
 ];
 const INDENTS = ["", "  ", "  ", "   ", "    ", "    ", "      "];
 

@@ -17,7 +17,10 @@ const ASTERISK = 42;
 const DASH = 45;
 const COLON = 58;
 
-/** What the parsers in model/parse read of these fields; of others they may read everything. */
+/** The kinds that dumps are full of. Of a policy everything is read: a slip deserves a warning. */
+const PRUNED_KIND = /^kind: (Pod|Node|CiliumEndpoint|CiliumNode) *(#.*)?\n$/;
+
+/** What the parsers in model/parse read of these fields of those kinds. */
 const READ: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   [
     "metadata",
@@ -33,23 +36,8 @@ const READ: ReadonlyMap<string, ReadonlySet<string>> = new Map([
     ]),
   ],
   ["spec", new Set(["addresses", "hostNetwork", "ipam", "nodeName", "podCIDR", "podCIDRs"])],
-  [
-    "status",
-    new Set([
-      "addresses",
-      "defaultRoutes",
-      "identity",
-      "interfaces",
-      "networking",
-      "phase",
-      "podIP",
-      "podIPs",
-    ]),
-  ],
+  ["status", new Set(["addresses", "identity", "networking", "phase", "podIP", "podIPs"])],
 ]);
-
-/** Of a policy everything is read: what it should not have is worth a warning. */
-const POLICY = "CiliumEgressGatewayPolicy";
 
 /** By byte: letters, digits, `-`, `_` and `.` make plain keys. */
 const IN_PLAIN_KEY = Array.from({ length: 256 }, (_, byte) => {
@@ -62,12 +50,12 @@ const IN_PLAIN_KEY = Array.from({ length: 256 }, (_, byte) => {
  * to the same object less some of what is not in `READ`.
  */
 export function pruneYaml(text: Buffer): Buffer | undefined {
-  if (text.includes(CR) || text.includes(POLICY)) return undefined;
+  if (text.includes(CR)) return undefined;
   const rest = Buffer.concat(keptRuns(text));
   return rest.length === text.length || rest.includes(ASTERISK) ? undefined : rest;
 }
 
-/** The runs of lines that are kept. */
+/** The runs of lines that are kept: all of them, unless the object says that it is of our kinds. */
 function keptRuns(text: Buffer): Buffer[] {
   const runs: Buffer[] = [];
   const { length } = text;
@@ -78,6 +66,7 @@ function keptRuns(text: Buffer): Buffer[] {
   let inner = -1;
   // What to keep of the section; undefined: everything.
   let read: ReadonlySet<string> | undefined;
+  let known = false;
   let next = 0;
   for (let line = 0; line < length; line = next) {
     let first = line;
@@ -105,12 +94,14 @@ function keptRuns(text: Buffer): Buffer[] {
     // Behind the object: another entry of a list, or bad indentation.
     if (indent < outer) break;
     if (indent === outer) {
-      read = READ.get(bareKey(text, first, next));
+      const key = plainKey(text, first, next);
+      known ||= key === "kind" && PRUNED_KIND.test(text.toString("latin1", first, next));
+      read = isBare(key, text, first, next) ? READ.get(key) : undefined;
       inner = -1;
     }
   }
   if (!skipping) runs.push(text.subarray(runStart));
-  return runs;
+  return known ? runs : [text];
 }
 
 function isUnread(key: string, read: ReadonlySet<string> | undefined): boolean {
@@ -148,9 +139,8 @@ function plainKey(text: Buffer, first: number, next: number): string {
   return isKey ? text.toString("latin1", first, end) : "";
 }
 
-/** The key of a line that is `key:` and nothing else, or empty. */
-function bareKey(text: Buffer, first: number, next: number): string {
+/** True if the line is `key:` and nothing else. */
+function isBare(key: string, text: Buffer, first: number, next: number): boolean {
   const end = text[next - 1] === LF ? next - 1 : next;
-  const key = plainKey(text, first, next);
-  return first + key.length + 1 === end ? key : "";
+  return first + key.length + 1 === end;
 }

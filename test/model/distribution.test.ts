@@ -110,7 +110,8 @@ test("rendezvous: each of n gateways has about 1/n, and a new one takes 1/(n+1) 
   const gateways = ["gw-a", "gw-b", "gw-c"];
   const counts = new Map<string | undefined, number>();
   for (let group = 0; group < 12; group++) {
-    const world = poolWorld({ pods: pods.map((uid) => `${uid}-${group}`), gateways, newcomer: "gw-d" });
+    const own = pods.map((uid) => `${uid}-${group}`);
+    const world = poolWorld({ pods: own, gateways, newcomer: "gw-d" });
     world.add(node("gw-d"));
     world.turn();
     for (const of of gatewaysOf(world).values()) counts.set(of, (counts.get(of) ?? 0) + 1);

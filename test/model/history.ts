@@ -54,7 +54,7 @@ export const engineOptions: fc.Arbitrary<EngineOptions> = fc.record({
   scope: fc.option(scope, { nil: undefined, freq: 9 }),
 });
 
-/** An array of random length is mostly short; this cluster is mostly not, and shrinks to nothing. */
+/** An array of random length is mostly short; this cluster is not, and shrinks to nothing. */
 const ground = fc
   .tuple(...new Array<typeof put>(CLUSTER_SIZE).fill(put).map((one) => fc.option(one, { freq: 3 })))
   .map((deeds) => deeds.filter((one) => one !== null));

@@ -41,8 +41,8 @@ function bits(one: Address): string {
 
 function covers(one: Prefix, of: Address): boolean {
   const network = prefixAddress(one);
-  const length = prefixLength(one);
-  return network.length === of.length && bits(network).slice(0, length) === bits(of).slice(0, length);
+  const [a, b] = [network, of].map((address) => bits(address).slice(0, prefixLength(one)));
+  return network.length === of.length && a === b;
 }
 
 test("an address reads as it is written, and as Node's own parser sees it", (t) => {

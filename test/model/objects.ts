@@ -4,6 +4,18 @@
 
 import fc from "fast-check";
 import type { Kind } from "../../src/model/objects.ts";
+import {
+  labels,
+  maybe,
+  NAMESPACE_LABELS,
+  namespaceSelector,
+  NODE_LABELS,
+  nodeSelector,
+  often,
+  POD_LABELS,
+  podSelector,
+  some,
+} from "./labels.ts";
 
 /** An object as the API server knows it. */
 export interface Flat {
@@ -73,70 +85,15 @@ const PREFIXES = [
 ] as const;
 const DEVICES = ["eth0", "eth1", "ens5", "eth9"] as const;
 
-type Values = Readonly<Record<string, readonly string[]>>;
-// A selector whose text reads like that of another one is the nastiest of label keys.
-const NODE_LABELS: Values = { role: ["gw", "edge"], zone: ["a", "b"], everything: ["1"] };
-const POD_LABELS: Values = { app: ["web", "db"], tier: ["1"] };
-const NAMESPACE_LABELS: Values = { team: ["x", "y"] };
-
-/** Some of the values, without repetitions, in any order. */
-function some<T>(values: readonly T[], { minLength = 0, maxLength = 3 } = {}): fc.Arbitrary<T[]> {
-  const most = Math.min(maxLength, values.length);
-  return fc.shuffledSubarray([...values], { minLength, maxLength: most });
-}
-
-/** One of the values, or absent. */
-function maybe<T>(...values: readonly T[]): fc.Arbitrary<T | undefined> {
-  return fc.constantFrom(...values, undefined);
-}
-
-function often<T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> {
-  return fc.oneof({ weight: 9, arbitrary: usual }, { weight: 1, arbitrary: rare });
-}
-
-function labels(values: Values, prefix = ""): fc.Arbitrary<Record<string, string>> {
-  const keys = Object.keys(values);
-  return fc.tuple(...keys.map((key) => maybe(...(values[key] ?? [])))).map((chosen) => {
-    const pairs = chosen.flatMap((value, i): [string, string][] =>
-      value === undefined ? [] : [[prefix + keys[i], value]],
-    );
-    return Object.fromEntries(pairs);
-  });
-}
-
-function selector(values: Values): fc.Arbitrary<Record<string, unknown>> {
-  const expression = fc.constantFrom(...Object.keys(values)).chain((key) => {
-    const withValues = fc.record({
-      key: fc.constant(key),
-      operator: fc.constantFrom("In", "NotIn"),
-      values: some(values[key] ?? [], { minLength: 1 }),
-    });
-    const operator = fc.constantFrom("Exists", "DoesNotExist");
-    return fc.oneof(withValues, fc.record({ key: fc.constant(key), operator }));
-  });
-  const expressions = fc.array(expression, { minLength: 1, maxLength: 2 });
-  const single = fc.constantFrom(...Object.keys(values)).map((key) => {
-    return { matchLabels: { [key]: values[key]?.[0] } };
-  });
-  return fc.oneof(
-    { weight: 3, arbitrary: single },
-    { weight: 1, arbitrary: labels(values).map((matchLabels) => ({ matchLabels })) },
-    { weight: 2, arbitrary: expressions.map((matchExpressions) => ({ matchExpressions })) },
-    { weight: 2, arbitrary: fc.constant({}) },
-  );
-}
-
-const nodeSelector = selector(NODE_LABELS);
-const podSelector = selector(POD_LABELS);
-const namespaceSelector = selector(NAMESPACE_LABELS);
-
 interface Identity {
   readonly key: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 function named(...names: readonly string[]): fc.Arbitrary<Identity> {
-  return fc.constantFrom(...names).map((name) => ({ key: name, fields: { "metadata.name": name } }));
+  return fc.constantFrom(...names).map((name) => {
+    return { key: name, fields: { "metadata.name": name } };
+  });
 }
 
 /** Of Pods and CiliumEndpoints; a pod that is created anew has the same name and another UID. */

@@ -6,7 +6,13 @@ import type { Endpoint, EndpointKey } from "../../src/model/endpoint.ts";
 import type { Labels } from "../../src/model/labels.ts";
 import { internLabels } from "../../src/model/labels.ts";
 import type { Node } from "../../src/model/node.ts";
-import type { CiliumEndpoint, Kind, ObjectChange, ObjectKinds, Pod } from "../../src/model/objects.ts";
+import type {
+  CiliumEndpoint,
+  Kind,
+  ObjectChange,
+  ObjectKinds,
+  Pod,
+} from "../../src/model/objects.ts";
 
 /** Objects by kind and key. */
 export class Objects {

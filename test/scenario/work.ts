@@ -16,7 +16,11 @@ import { NO_LABELS } from "../../src/model/labels.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { selectorMatches } from "../../src/model/selector.ts";
 import type { Step } from "../../src/engine/engine.ts";
-import type { Reference, ReferenceAssignment, ReferenceGateway } from "../../src/engine/reference.ts";
+import type {
+  Reference,
+  ReferenceAssignment,
+  ReferenceGateway,
+} from "../../src/engine/reference.ts";
 import type { Moment } from "./world.ts";
 
 interface Span<T> {
@@ -65,7 +69,9 @@ function touchedEndpoints(delta: ModelDelta, { before, after }: Span<Moment>): S
   const touched = new Set(delta.endpoints.map(({ key }) => key));
   const views = [before.view, after.view];
   const addresses = new Set(
-    [...touched].flatMap((key) => views.flatMap((view) => view.endpoints.get(key)?.addresses ?? [])),
+    views.flatMap(({ endpoints }) => {
+      return [...touched].flatMap((key) => endpoints.get(key)?.addresses ?? []);
+    }),
   );
   const nodes = new Set(delta.nodes.map(({ key }) => key).filter((name) => rematched(name, views)));
   const policies = delta.policies.flatMap(({ key }) =>
@@ -81,7 +87,7 @@ function touchedEndpoints(delta: ModelDelta, { before, after }: Span<Moment>): S
   return touched;
 }
 
-/** True if the nodeSelectors of some policy, be it old or new, begin or cease to match this node. */
+/** True if some policy's nodeSelectors, be it old or new, begin or cease to match this node. */
 function rematched(name: string, views: readonly ModelView[]): boolean {
   const labels = views.map(({ nodes }) => nodes.get(name)?.labels ?? NO_LABELS);
   const policies = views.flatMap((view) => [...view.policies.values()]);
