@@ -12,12 +12,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
 
-# A recipe line that installs a Debian package: $(call debian,PACKAGE,what it is needed for)
-define debian
-@dpkg --status $(1) >/dev/null 2>&1 || { echo "Installing the Debian package $(1): $(2)."; \
-  apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
-endef
-
 .PHONY: help build demo test bench clean
 
 help: ## lists the targets
@@ -29,8 +23,16 @@ build: dist/cli/main.js bin/sluice ## compiles to dist/ and leaves bin/sluice
 demo: build ## a short tour: plan, explain and diff of an example cluster
 	@demo/demo.sh
 
-test: build ## every test that this machine can run; ONLY=src/net restricts it to these files
+SHELLS := zsh fish
+
+test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net restricts it to these files
 	@npm run --silent test -- $(ONLY)
+
+# Completions are tested in the shells themselves; without one, its test says that it was skipped.
+shell-%:
+	@command -v $* >/dev/null || { echo "Installing $*: completions are tested in it." && \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends $* >/dev/null; } || \
+	  echo "$* could not be installed; its completion test is skipped."
 
 bench: $(PACKAGES) ## measures the engine on generated clusters; ARGS="--json" and others
 	@npm run --silent bench:engine -- $(ARGS)

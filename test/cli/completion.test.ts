@@ -1,5 +1,5 @@
-// Completions: in a real bash as its completion calls them; the scripts of zsh and fish in those
-// shells where they are installed.
+// Completions in the real shells: bash as its completion calls them, fish by its own query, zsh in a
+// terminal. What is not installed is skipped.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -25,6 +25,21 @@ function proposed(...words: string[]): string[] {
   assert.deepEqual([exit, stderr], [0, ""]);
   return stdout.split("\n").filter((line) => line !== "");
 }
+
+const ENCODED = { encoding: "utf8" } as const;
+
+/** Types a line and a tab into an interactive zsh, and prints what its terminal then shows. */
+const ZSH_TERMINAL = `
+  zmodload zsh/zpty
+  zpty inner 'PS1= TERM=dumb zsh -f -i'
+  zpty -w inner 'autoload -Uz compinit; compinit -u -D; eval "$SCRIPT"; print -r RE""ADY'
+  zpty -r -m inner line '*READY*'
+  zpty -w -n inner "sluice $1"$'\\t'
+  sleep 1
+  zpty -w -n inner ' # end'
+  zpty -r -m inner line '*end*'
+  print -r -- "$line"
+`;
 
 function missing(shell: string): string | false {
   const found = spawnSync(shell, ["--version"]).error === undefined;
@@ -72,13 +87,30 @@ describe("completion in other shells", () => {
     }
   });
 
-  for (const shell of ["zsh", "fish"]) {
-    test(`is understood by ${shell}`, { skip: missing(shell) }, () => {
-      const { status, stderr } = spawnSync(shell, ["--no-execute"], {
-        input: SCRIPTS[shell] ?? "",
-        encoding: "utf8",
-      });
+  test("proposes commands, options and values in fish", { skip: missing("fish") }, () => {
+    const fish = (line: string) => {
+      const script = `${SCRIPTS["fish"]}\ncomplete -C '${line}'`;
+      const { status, stdout, stderr } = spawnSync("fish", ["--no-config", "-c", script], ENCODED);
       assert.deepEqual([status, stderr], [0, ""]);
-    });
-  }
+      return stdout.split("\n").map((proposal) => proposal.split("\t")[0]);
+    };
+    assert.deepEqual(fish("sluice pl"), ["plan", ""]);
+    assert.deepEqual(fish("sluice plan --di"), ["--distribution", ""]);
+    assert.deepEqual(fish("sluice plan -o "), ["json", "table", "wide", "yaml", ""]);
+  });
+
+  test("completes in a terminal with zsh", { skip: missing("zsh") }, () => {
+    for (const [typed, completed] of [
+      ["vali", "sluice validate"],
+      ["plan --di", "--distribution"],
+      ["plan -o wi", "-o wide"],
+    ]) {
+      const { stdout } = spawnSync("zsh", ["-f", "-c", ZSH_TERMINAL, "zsh", typed ?? ""], {
+        ...ENCODED,
+        env: { ...process.env, SCRIPT: SCRIPTS["zsh"] },
+        timeout: 30_000,
+      });
+      assert.ok(stdout.includes(completed ?? ""), `${typed} + tab: ${JSON.stringify(stdout)}`);
+    }
+  });
 });
