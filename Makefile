@@ -25,7 +25,7 @@ demo: build ## a short tour: plan, explain and diff of an example cluster
 
 SHELLS := zsh fish
 
-test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net restricts it to these files
+test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
 	@npm run --silent test -- $(ONLY)
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.

@@ -126,7 +126,8 @@ class RowCounter {
           add(wanted, present(perPolicy[index], "a tally"), v4, v6);
         }
       }
-      if (wanted.rowsIPv4 + wanted.rowsIPv6 > 0) yield { endpoint: endpoint.key, policy, ...wanted };
+      if (wanted.rowsIPv4 + wanted.rowsIPv6 === 0) continue;
+      yield { endpoint: endpoint.key, policy, ...wanted };
     }
   }
 

@@ -14,6 +14,10 @@ export class Before<K, V> {
     if (!this.#values.has(key)) this.#values.set(key, value(key));
   }
 
+  has(key: K): boolean {
+    return this.#values.has(key);
+  }
+
   get size(): number {
     return this.#values.size;
   }

@@ -53,7 +53,8 @@ export class EndpointJoin {
 
   setPod(key: EndpointKey, pod: Pod | undefined): void {
     const old = this.#pods.get(key);
-    if (old === undefined && this.#ciliumEndpoints.size === 0) this.#fresh.push(key);
+    const unseen = old === undefined && !this.#before.has(key);
+    if (unseen && this.#ciliumEndpoints.size === 0) this.#fresh.push(key);
     else this.#touch(key);
     const names = this.#podsByName === undefined ? [] : [old, pod].flatMap(nameOf);
     for (const name of names) this.#touchNamed(name);

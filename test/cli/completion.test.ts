@@ -1,5 +1,5 @@
-// Completions in the real shells: bash as its completion calls them, fish by its own query, zsh in a
-// terminal. What is not installed is skipped.
+// Completions in the real shells: bash as its completion calls them, fish by its own query, zsh in
+// a terminal. What is not installed is skipped.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

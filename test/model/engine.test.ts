@@ -9,7 +9,7 @@ import { history, tellHistory, turnsOf } from "./history.ts";
 
 test("says what the reference says after every turn, and no more than changed [3.7, 7.3]", (t) => {
   check(t, history, (one) => void live(turnsOf(one), one.options, { restarts: false }), {
-    runs: 300,
+    runs: 800,
     tell: tellHistory,
   });
 });

@@ -27,11 +27,10 @@ export function engineAnswers(assignments: readonly Assignment[]): string[] {
 }
 
 export function referenceAnswers(assignments: readonly ReferenceAssignment[]): string[] {
+  const counts = new Map<ReferenceGateway | undefined, number>();
+  for (const { gateway } of assignments) counts.set(gateway, (counts.get(gateway) ?? 0) + 1);
   return assignments.map(({ policy, endpoint: key, addresses, gateway }) => {
-    const alike = assignments.filter(
-      (one) => one.policy === policy && one.gateway?.entry === gateway?.entry,
-    );
-    const endpoints = gateway === undefined ? 0 : alike.length;
+    const endpoints = gateway === undefined ? 0 : (counts.get(gateway) ?? 0);
     return render({ policy, key, addresses, gateway: gateway && textOf(gateway), endpoints });
   });
 }
