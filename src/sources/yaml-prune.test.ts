@@ -113,6 +113,11 @@ describe("pruning YAML", () => {
   });
 });
 
+test("a flow collection that ends further left than it may is not pruned", () => {
+  const text = "kind: Pod\nspec:\n  containers:\n    [a,\n    b\n]\n  nodeName: n\n";
+  assert.equal(prune(text), undefined);
+});
+
 const FRAGMENTS = [
   "spec:", "status:", "containers:", "nodeName: a", "volumes: b", "x: |", "x: >2", "- a", "- b: c",
   "- spec:", "-", '- "a', 'y: "a', 'b"', "{a: b,", "}", "[a,", "]", "x: {", "# c", "", "? spec",

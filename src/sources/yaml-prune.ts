@@ -16,6 +16,8 @@ const PERCENT = 37;
 const ASTERISK = 42;
 const DASH = 45;
 const COLON = 58;
+const CLOSING_BRACKET = 93;
+const CLOSING_BRACE = 125;
 
 /** The kinds that dumps are full of. Of a policy everything is read: a slip deserves a warning. */
 const PRUNED_KIND = /^kind: (Pod|Node|CiliumEndpoint|CiliumNode) *(#.*)?\n$/;
@@ -87,6 +89,8 @@ function keptRuns(text: Buffer): Buffer[] {
       if (inner < 0) read = undefined;
       if (indent > inner || isDash(text, first)) continue;
     }
+    // Not valid there, but the parser lets a flow collection end that far to the left.
+    if (text[first] === CLOSING_BRACKET || text[first] === CLOSING_BRACE) return [text];
     const drop = indent === inner && isUnread(plainKey(text, first, next), read);
     if (drop && !skipping) runs.push(text.subarray(runStart, line));
     if (!drop && skipping) runStart = line;

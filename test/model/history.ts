@@ -114,7 +114,7 @@ export function tellHistory({ options, turns }: History): string {
     const commands = groups(events).map((group, j) => {
       const deletions = group.filter(({ deleted }) => deleted);
       if (deletions.length > 0) {
-        return `delete ${deletions.map(({ object: { kind, key } }) => `${kind}/${key}`).join(" ")}`;
+        return `delete ${deletions.map(({ object: { kind, key } }) => `${kind}:${key}`).join(" ")}`;
       }
       const name = `turn-${i + 1}-${j + 1}.yaml`;
       files.set(name, group.map(({ object }) => dump(manifestOf(object), YAML)).join("---\n"));

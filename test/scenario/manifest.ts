@@ -41,15 +41,15 @@ export class ObjectNames {
     else if (!this.#names.has(id)) this.#names.set(id, change.key);
   }
 
-  /** The deletion of `KIND/[NAMESPACE/]NAME`, or of `KIND/UID` where pods share a name. */
+  /** The deletion of `KIND/[NAMESPACE/]NAME`, of which there must be one, or of `KIND:KEY`. */
   deletion(target: string): ObjectChange {
-    const [, kind, name] = /^(\w+)\/(.+)$/.exec(target) ?? assert.fail(`delete ${target}: no kind`);
-    const ids = [...this.#names].filter(
-      ([id, known]) => id === target || (id.startsWith(`${kind}/`) && known === name),
+    const [, kind, sign, name] = /^(\w+)([/:])(.+)$/.exec(target) ?? assert.fail(target);
+    const keys = [...this.#names].flatMap(([id, known]) =>
+      id.startsWith(`${kind}/`) && known === name ? [id.slice(`${kind}/`.length)] : [],
     );
-    assert.equal(ids.length, 1, `delete ${target}: ${ids.length} objects have this name`);
-    const [id] = ids[0] as [string, string];
-    return deletion(kind as Kind, id.slice(id.indexOf("/") + 1));
+    if (sign === ":") return deletion(kind as Kind, name as string);
+    assert.equal(keys.length, 1, `delete ${target}: ${keys.length} objects have this name`);
+    return deletion(kind as Kind, keys[0] as string);
   }
 }
 

@@ -3,7 +3,7 @@
 //   node NAME [rows needed|all]    whose rows; needed unless said otherwise
 //   distribution NAME              for policies without the annotation
 //   apply FILE...                  the objects of these files, with the next turn
-//   delete KIND/[NS/]NAME...       likewise; KIND/UID where pods share a name
+//   delete KIND/[NS/]NAME...       likewise; KIND:UID where pods share a name
 //   turn                           everything since the last turn; prints the row changes
 //   restart                        a new engine from the model; prints rows that differ
 //   rows, assignments              prints what there is now
