@@ -38,4 +38,4 @@ if [ -z "$node" ]; then
 fi
 
 # A larger nursery halves the time that reading big clusters spends on collecting garbage.
-exec "$node" --max-semi-space-size=16 "$main" "$@"
+exec "$node" --max-semi-space-size=64 "$main" "$@"
