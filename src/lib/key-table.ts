@@ -14,6 +14,9 @@ export class KeyTable {
   /** Number of the key in each bucket, plus one; 0: free. */
   #buckets: Uint32Array;
   #size = 0;
+  /** The keys asked for last, as words: making such a view costs more than a look-up. */
+  #asked: Uint8Array = new Uint8Array();
+  #askedWords: Uint32Array = new Uint32Array();
 
   constructor(keySize: number, sizeHint = 0) {
     assert(keySize > 0 && keySize % 4 === 0, "keys are whole 32-bit words");
@@ -36,13 +39,13 @@ export class KeyTable {
 
   /** The number of key `index` of `keys`, or -1. */
   find(keys: Uint8Array, index: number): number {
-    const words = wordsOf(keys);
+    const words = this.#wordsOf(keys);
     return (this.#buckets[this.#probe(words, index * this.#words)] as number) - 1;
   }
 
   /** Adds key `index` of `keys`; false: it was there. */
   add(keys: Uint8Array, index: number): boolean {
-    const words = wordsOf(keys);
+    const words = this.#wordsOf(keys);
     const at = index * this.#words;
     if (this.#buckets[this.#probe(words, at)] !== 0) return false;
     if ((this.#size + 1) * 2 > this.#buckets.length) this.#grow();
@@ -50,6 +53,14 @@ export class KeyTable {
     for (let i = 0; i < this.#words; i++) this.#keys[target + i] = words[at + i] as number;
     this.#buckets[this.#probe(words, at)] = ++this.#size;
     return true;
+  }
+
+  #wordsOf(keys: Uint8Array): Uint32Array {
+    if (keys !== this.#asked) {
+      this.#asked = keys;
+      this.#askedWords = new Uint32Array(keys.buffer, keys.byteOffset, keys.byteLength / 4);
+    }
+    return this.#askedWords;
   }
 
   /** The bucket that holds the key, or the free one where it belongs. */
@@ -79,10 +90,6 @@ export class KeyTable {
       this.#buckets[this.#probe(this.#keys, number * this.#words)] = number + 1;
     }
   }
-}
-
-function wordsOf(keys: Uint8Array): Uint32Array {
-  return new Uint32Array(keys.buffer, keys.byteOffset, keys.byteLength / 4);
 }
 
 /** MurmurHash3's block step and finaliser over whole words. */

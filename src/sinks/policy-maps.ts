@@ -265,8 +265,9 @@ function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size:
 
 function pick(from: Uint8Array, size: number, indexes: readonly number[]): Uint8Array {
   const out = new Uint8Array(indexes.length * size);
-  indexes.forEach((index, i) => {
-    out.set(from.subarray(index * size, (index + 1) * size), i * size);
-  });
+  let at = 0;
+  for (const index of indexes) {
+    for (let b = index * size; b < (index + 1) * size; b++) out[at++] = from[b] as number;
+  }
   return out;
 }

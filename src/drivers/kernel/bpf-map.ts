@@ -159,8 +159,8 @@ export class BpfMap {
       for (let i = 0; i < found; i++) {
         if (!seen.add(chunk.keys, i)) continue;
         if (seen.size * valueSize > values.length) values = doubled(values);
-        const value = chunk.values.subarray(i * valueSize, (i + 1) * valueSize);
-        values.set(value, (seen.size - 1) * valueSize);
+        const to = (seen.size - 1) * valueSize;
+        for (let b = 0; b < valueSize; b++) values[to + b] = chunk.values[i * valueSize + b] ?? 0;
       }
       if (ended) {
         const count = seen.size;
