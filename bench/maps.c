@@ -1,6 +1,6 @@
 /*
- * What bench/maps.ts measures, in C with libbpf: writes the same rows into a new v4_v2 policy map in
- * the same batches, reads them back, deletes them, and prints the milliseconds that each took.
+ * What bench/maps.ts measures, in C with libbpf: writes the same rows into a new v4_v2 policy map
+ * in the same batches, reads them back, deletes them, and prints how many milliseconds each took.
  */
 #include <arpa/inet.h>
 #include <stdint.h>

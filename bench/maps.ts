@@ -3,8 +3,8 @@
 //
 //   npm run --silent bench:maps -- [--json] [--rows 100000]      (root, gcc, libbpf-dev)
 //
-// write, read, delete: milliseconds for all rows, median of the rounds. ratio: C's time by ours; the
-// goal for writes is 0.9. applyMs: the whole sink, from rows to the kernel: load, encode, diff,
+// write, read, delete: milliseconds for all rows, median of the rounds. ratio: C's time by ours;
+// the goal for writes is 0.9. applyMs: the whole sink, from rows to the kernel: load, encode, diff,
 // write; idleMs: the same again, when nothing is to be done.
 
 import { execFileSync } from "node:child_process";
@@ -28,7 +28,10 @@ const STAGES = ["write", "read", "delete"] as const;
 type Times = Readonly<Record<(typeof STAGES)[number], number>>;
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, rows: { type: "string", default: "100000" } },
+  options: {
+    json: { type: "boolean", default: false },
+    rows: { type: "string", default: "100000" },
+  },
 });
 const count = Number(values.rows);
 const bpffs = mountPrivateBpffs();

@@ -192,8 +192,8 @@ export const COMMANDS: readonly Command[] = [
     name: "map",
     summary: "what stands in this node's policy maps in the kernel",
     description: [
-      "list: every entry of the policy maps that are pinned in a directory, sorted, whether Sluice " +
-        "or Cilium wrote them. Nothing is changed.",
+      "list: every entry of the policy maps that are pinned in a directory, sorted, whether " +
+        "Sluice or Cilium wrote them. Nothing is changed.",
       "It asks the running kernel, so it needs root and libbpf 1 (Debian: libbpf1).",
     ],
     options: [

@@ -1,9 +1,9 @@
-// A node's policy maps in the kernel: makes what is pinned equal to the rows that the node should
-// have. Load, diff, apply; writes before deletes, only differences (rule 7.8). Which rows fit into a
-// full map is the plan's decision (rule 7.9); here it is only reported how many did.
+// A node's policy maps in the kernel: makes what is pinned equal to the rows that it should have.
+// Load, diff, apply; writes before deletes, only differences (rule 7.8). Which rows fit into a full
+// map is the plan's decision (rule 7.9); here it is only reported how many did.
 //
-// What is in a map is always read by a dump: a look-up answers with the longest prefix, so it cannot
-// say whether one exact entry is there.
+// What is in a map is always read by a dump: a look-up answers with the longest prefix, so it
+// cannot say whether one exact entry is there.
 
 import { join } from "node:path";
 import {

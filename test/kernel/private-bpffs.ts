@@ -1,5 +1,5 @@
-// A BPF file system of this test's own, in a mount namespace that ends with this process: nothing of
-// it is seen outside, and nothing outside is touched.
+// A BPF file system of this process's own, in a mount namespace that ends with it: nothing of it is
+// seen outside, and nothing outside is touched.
 
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Policy maps by a second hand: libbpf called directly, one entry at a time, and a codec of its own,
+// Policy maps by a second hand: libbpf called directly, one entry at a time, and another codec,
 // written from the table in docs/semantics.md (rule 7.5) without a line of src/.
 
 import { closeSync } from "node:fs";

@@ -131,8 +131,8 @@ export class BpfMap {
   }
 
   /**
-   * Every entry, each key once, in the kernel's order. A deleted cursor makes the kernel start over,
-   * so keys seen twice are left out, and a map that never ends is `Unsettled`.
+   * Every entry, each key once, in the kernel's order. A deleted cursor makes the kernel start
+   * over, so keys seen twice are left out, and a map that never ends is `Unsettled`.
    */
   async dump(): Promise<{ keys: Uint8Array; values: Uint8Array; count: number }> {
     const { keySize, valueSize, maxEntries } = this.info;

@@ -24,12 +24,14 @@ export interface Libbpf {
   /** `count[0]`: entries given, and then entries done, also where the result is an error. */
   updateBatch(fd: number, keys: Uint8Array, values: Uint8Array, count: Uint32Array): number;
   deleteBatch(fd: number, keys: Uint8Array, count: Uint32Array): number;
-  /** `from`: the cursor that the last call left, undefined at first; `next`: room for a key. */
   lookupBatch(fd: number, batch: LookupBatch): number;
 }
 
+/** Where one batch of a dump begins, and the room for what it finds. */
 export interface LookupBatch {
+  /** The cursor that the last call left in `next`; undefined: from the beginning. */
   readonly from: Uint8Array | undefined;
+  /** Room for a key. */
   readonly next: Uint8Array;
   readonly keys: Uint8Array;
   readonly values: Uint8Array;
