@@ -6,14 +6,9 @@
 // cannot say whether one exact entry is there.
 
 import { join } from "node:path";
-import {
-  BpfMap,
-  LPM_TRIE,
-  NO_PREALLOC,
-  RDONLY_PROG,
-  type BatchResult,
-  type MapShape,
-} from "../drivers/kernel/bpf-map.ts";
+import type { BatchResult } from "../drivers/kernel/batch.ts";
+import type { MapShape } from "../drivers/kernel/bpf-map.ts";
+import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../drivers/kernel/bpf-map.ts";
 import { checkBpffs, makeDirectory } from "../drivers/kernel/bpffs.ts";
 import { assert } from "../lib/assert.ts";
 import { KeyTable } from "../lib/key-table.ts";

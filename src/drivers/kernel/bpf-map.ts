@@ -5,6 +5,8 @@ import { closeSync } from "node:fs";
 import { assert } from "../../lib/assert.ts";
 import { KeyTable } from "../../lib/key-table.ts";
 import { errnoName, OperationError } from "../../lib/operation-error.ts";
+import type { BatchResult } from "./batch.ts";
+import { CHUNK_ENTRIES, Patience, runBatch, turn } from "./batch.ts";
 import { libbpf, READ_ONLY } from "./libbpf.ts";
 
 /** BPF_MAP_TYPE_LPM_TRIE of linux/bpf.h. */
@@ -27,18 +29,6 @@ export interface MapInfo extends MapShape {
   readonly maxEntries: number;
 }
 
-/** How far a batch came; what is behind `done` was not touched. */
-export interface BatchResult {
-  readonly done: number;
-  /** Why it stopped; undefined: it is complete. */
-  readonly error: OperationError | undefined;
-}
-
-/** Entries per system call: larger ones are not faster and hold up the event loop. */
-const CHUNK_ENTRIES = 1024;
-/** Interruptions in a row without progress before a batch gives up. */
-const INTERRUPTIONS_MAX = 100;
-const INTERRUPTED: ReadonlySet<string> = new Set(["EINTR", "EAGAIN"]);
 /** Bytes of struct bpf_map_info up to its name's end. */
 const INFO_BYTES = 40;
 
@@ -78,56 +68,36 @@ export class BpfMap {
   update(keys: Uint8Array, values: Uint8Array): Promise<BatchResult> {
     const { keySize, valueSize } = this.info;
     assert(keys.length / keySize === values.length / valueSize, "a value for every key");
-    return this.#inChunks("bpf_map_update_batch", keys, (from, to, count) =>
-      libbpf().updateBatch(
-        this.#fd,
-        keys.subarray(from * keySize, to * keySize),
-        values.subarray(from * valueSize, to * valueSize),
-        count,
-      ),
-    );
+    return runBatch({
+      total: keys.length / keySize,
+      op: "bpf_map_update_batch",
+      target: this.target,
+      act: (from, to, count) =>
+        libbpf().updateBatch(
+          this.#fd,
+          keys.subarray(from * keySize, to * keySize),
+          values.subarray(from * valueSize, to * valueSize),
+          count,
+        ),
+    });
   }
 
   /** Deletes keys; those that are not there count as done. */
   delete(keys: Uint8Array): Promise<BatchResult> {
     const { keySize } = this.info;
-    return this.#inChunks("bpf_map_delete_batch", keys, (from, to, count) => {
-      const chunk = keys.subarray(from * keySize, to * keySize);
-      const result = libbpf().deleteBatch(this.#fd, chunk, count);
-      if (result >= 0 || errnoName(result) !== "ENOENT") return result;
-      // The kernel stops at a missing key: the rest goes on behind it.
-      count[0] = (count[0] as number) + 1;
-      return 0;
+    return runBatch({
+      total: keys.length / keySize,
+      op: "bpf_map_delete_batch",
+      target: this.target,
+      act: (from, to, count) => {
+        const chunk = keys.subarray(from * keySize, to * keySize);
+        const result = libbpf().deleteBatch(this.#fd, chunk, count);
+        if (result >= 0 || errnoName(result) !== "ENOENT") return result;
+        // The kernel stops at a missing key: the rest goes on behind it.
+        count[0] = (count[0] as number) + 1;
+        return 0;
+      },
     });
-  }
-
-  /**
-   * Calls `act` for one chunk after the other. It leaves in `count` how many entries it did, also
-   * on failure. Between chunks the event loop has its turn.
-   */
-  async #inChunks(
-    op: string,
-    keys: Uint8Array,
-    act: (from: number, to: number, count: Uint32Array) => number,
-  ): Promise<BatchResult> {
-    const total = keys.length / this.info.keySize;
-    const count = new Uint32Array(1);
-    const patience = new Patience();
-    let done = 0;
-    while (done < total) {
-      const to = Math.min(done + CHUNK_ENTRIES, total);
-      count[0] = to - done;
-      const result = act(done, to, count);
-      // A refusal that precedes the work (no permission) leaves the count as it was.
-      const progress = result < 0 && count[0] === to - done ? 0 : count[0];
-      done += progress;
-      if (result < 0 && !patience.allows(result, progress)) {
-        const error = new OperationError({ code: errnoName(result), op, target: this.target });
-        return { done, error };
-      }
-      if (done < total) await turn();
-    }
-    return { done, error: undefined };
   }
 
   /**
@@ -174,17 +144,6 @@ export class BpfMap {
   }
 }
 
-/** How long interrupted batches are continued. */
-class Patience {
-  #interruptions = 0;
-
-  /** True if a call that failed with `result` after `progress` entries is worth repeating. */
-  allows(result: number, progress: number): boolean {
-    this.#interruptions = progress > 0 ? 0 : this.#interruptions + 1;
-    return INTERRUPTED.has(errnoName(result)) && this.#interruptions <= INTERRUPTIONS_MAX;
-  }
-}
-
 function readInfo(fd: number, target: string): MapInfo {
   const bytes = new Uint8Array(INFO_BYTES);
   try {
@@ -208,8 +167,4 @@ function doubled(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(bytes.length * 2);
   larger.set(bytes);
   return larger;
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
