@@ -8,6 +8,7 @@ import { test } from "node:test";
 import type { MapLayout } from "../../src/plan/map-layout.ts";
 import { MAP_LAYOUTS } from "../../src/plan/map-layout.ts";
 import { MAIN, sluice } from "../support/run-cli.ts";
+import { assertValid } from "../support/schema.ts";
 import { mountPrivateBpffs } from "./private-bpffs.ts";
 import { pinForeign, rawKey, rawValue } from "./raw-map.ts";
 
@@ -71,7 +72,9 @@ kernelTest("shows the same as JSON [7.5]", () => {
     env: { SLUICE_MAP_DIR: directory },
   });
   assert.equal(exit, 0);
-  const { maps, rows } = JSON.parse(stdout) as { maps: unknown[]; rows: unknown[] };
+  const document = JSON.parse(stdout) as { maps: unknown[]; rows: unknown[] };
+  assertValid("maps", document);
+  const { maps, rows } = document;
   const path = join(directory, v4.name);
   assert.deepEqual(maps[0], { name: v4.name, path, maxEntries: ROOM, rows: 2 });
   assert.equal(rows.length, 5);
