@@ -12,11 +12,17 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts')
 
-.PHONY: help build demo test bench clean
+# A recipe line that installs a Debian package: $(call debian,PACKAGE,what it is needed for)
+define debian
+@dpkg --status $(1) >/dev/null 2>&1 || { echo "Installing the Debian package $(1): $(2)."; \
+  apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
+endef
+
+.PHONY: help build demo test kernel-packages bench bench-maps clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 build: dist/cli/main.js bin/sluice ## compiles to dist/ and leaves bin/sluice
 
@@ -24,6 +30,14 @@ demo: build ## a short tour: plan, explain and diff of an example cluster
 	@demo/demo.sh
 
 SHELLS := zsh fish
+
+# The kernel suite needs root; without it, it is skipped and says so.
+ifeq ($(shell id -u),0)
+test: kernel-packages
+endif
+
+kernel-packages:
+	$(call debian,libbpf1,the kernel tests write BPF maps through it)
 
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
 	@npm run --silent test -- $(ONLY)
@@ -36,6 +50,12 @@ shell-%:
 
 bench: $(PACKAGES) ## measures the engine on generated clusters; ARGS="--json" and others
 	@npm run --silent bench:engine -- $(ARGS)
+
+bench-maps: $(PACKAGES) ## measures writing policy maps against the same in C; needs root
+	$(call debian,gcc,it compiles the C program that ours is compared with)
+	$(call debian,libc6-dev,the C program needs its headers)
+	$(call debian,libbpf-dev,the C program and ours write BPF maps through libbpf)
+	@npm run --silent bench:maps -- $(ARGS)
 
 clean: ## removes what `make build` made; installed packages stay
 	rm -rf dist bin/sluice

@@ -189,6 +189,36 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./validate.ts"),
   },
   {
+    name: "map",
+    summary: "what stands in this node's policy maps in the kernel",
+    description: [
+      "list: every entry of the policy maps that are pinned in a directory, sorted, whether " +
+        "Sluice or Cilium wrote them. Nothing is changed.",
+      "It asks the running kernel, so it needs root and libbpf 1 (Debian: libbpf1).",
+    ],
+    options: [
+      {
+        name: "map-dir",
+        value: "DIR",
+        kind: "file",
+        env: "SLUICE_MAP_DIR",
+        default: "/sys/fs/bpf/tc/globals",
+        summary: "where the maps are pinned; Cilium's own place by default",
+      },
+      output(["table", "json"]),
+    ],
+    positionals: [{ name: "ACTION", values: ["list"] }],
+    examples: [
+      { command: "sluice map list", does: "the policy rows that this node's kernel has" },
+      {
+        command: "sluice map list -o json | jq '.rows[] | select(.gatewayIP == \"0.0.0.0\")'",
+        does: "finds rows whose traffic is dropped",
+      },
+    ],
+    exits: ["0  done", "2  wrong usage, or maps that are not there or cannot be read"],
+    load: () => import("./map.ts"),
+  },
+  {
     name: "completion",
     summary: "completions of commands, options and values for a shell",
     description: ["Writes a script that the shell loads; the examples show how."],

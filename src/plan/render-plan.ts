@@ -194,7 +194,7 @@ function rowCells(row: Row, screen: Screen): string[] {
 }
 
 /** As in the map; colour tells drops and exclusions from gateways. */
-function gatewayIPCell(gatewayIP: Address, screen: Screen): string {
+export function gatewayIPCell(gatewayIP: Address, screen: Screen): string {
   const text = renderAddress(gatewayIP);
   if (gatewayIP === DROP_GATEWAY) return screen.paint("error", text);
   return gatewayIP === EXCLUDED_GATEWAY ? screen.paint("faint", text) : text;

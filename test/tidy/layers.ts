@@ -34,6 +34,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** npm package -> the folders that may load it. Everything else is ours or Node's. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "js-yaml": ["sources"],
+  koffi: ["drivers/kernel"],
 };
 
 /** Folders that may load modules of Node: the middle does no input and output. */

@@ -1,0 +1,44 @@
+// `sluice map`: what stands in this node's policy maps.
+
+import { OperationError } from "../lib/operation-error.ts";
+import { decodeRows } from "../plan/map-layout.ts";
+import type { ListedMap } from "../plan/render-map.ts";
+import { compareMapRows, renderMaps, writeMaps } from "../plan/render-map.ts";
+import type { FoundMap } from "../sinks/policy-maps.ts";
+import { readPolicyMaps } from "../sinks/policy-maps.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { EXIT, UsageError } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Lists the maps that are pinned in `--map-dir`; what cannot be read is a UsageError. */
+export async function run(args: Arguments, { screen, emit }: Terminal): Promise<Exit> {
+  const directory = args.text("map-dir") ?? "";
+  const maps = (await read(directory)).map(listed);
+  if (maps.length === 0) {
+    throw new UsageError(
+      `there is no policy map in ${directory}`,
+      "An agent makes them when it starts; --map-dir names the directory where it pins them.",
+    );
+  }
+  if (args.choice("output", ["table", "json"]) === "json") writeMaps(maps, emit);
+  else renderMaps(maps, screen, emit);
+  return EXIT.ok;
+}
+
+async function read(directory: string): Promise<FoundMap[]> {
+  try {
+    return await readPolicyMaps(directory);
+  } catch (error) {
+    if (error instanceof OperationError) {
+      const { message, remedy } = error;
+      throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    }
+    throw error;
+  }
+}
+
+function listed({ layout, path, maxEntries, entries }: FoundMap): ListedMap {
+  const rows = [...decodeRows(layout, entries)].sort(compareMapRows);
+  return { name: layout.name, path, maxEntries, rows };
+}

@@ -1,0 +1,82 @@
+// Operating failures: the world refused what a driver or a sink asked for. They are caught in one
+// place per side, retried or reported. Wrong input is an `Issue`, a broken invariant an `assert`.
+
+import { getSystemErrorName } from "node:util";
+
+/** What a failure means and what to do about it; errno names as in errno(3), and our own. */
+const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy: string }>> = {
+  EPERM: {
+    meaning: "not permitted",
+    remedy: "run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN",
+  },
+  EACCES: { meaning: "permission denied", remedy: "run as root" },
+  ENOENT: { meaning: "there is no such file", remedy: "check the path" },
+  EEXIST: {
+    meaning: "somebody else made it meanwhile",
+    remedy: "see that only one agent runs on this node, then try again",
+  },
+  ENOSPC: {
+    meaning: "the map is full",
+    remedy: "raise the map size, or narrow the policies",
+  },
+  E2BIG: {
+    meaning: "the map is full, or larger than this kernel allows",
+    remedy: "choose another map size",
+  },
+  ENOMEM: {
+    meaning: "the kernel has no memory for it",
+    remedy: "lower the map size, or raise the memory limit of this process's cgroup",
+  },
+  NoBpffs: {
+    meaning: "this is not in a BPF file system",
+    remedy: "name a directory below one; mount it with: mount -t bpf bpf /sys/fs/bpf",
+  },
+  NoLibbpf: {
+    meaning: "libbpf.so.1 cannot be loaded",
+    remedy: "install libbpf 1.0 or newer; on Debian: apt-get install libbpf1",
+  },
+  ForeignLayout: {
+    meaning: "a map of another layout is pinned here",
+    remedy: "see who made it; remove the pin or choose another directory; nothing was changed",
+  },
+  Unsettled: {
+    meaning: "the map changed faster than it could be read",
+    remedy: "see that nobody else writes it, then try again",
+  },
+};
+
+export interface Failure {
+  /** A name of the table above, or of errno(3). */
+  readonly code: string;
+  /** What was tried, as in `bpf_map_create`. */
+  readonly op: string;
+  /** What it was tried on: a path, a map's name. */
+  readonly target: string;
+  /** More than the code's meaning says. */
+  readonly detail?: string;
+  readonly cause?: unknown;
+}
+
+/** `TARGET: MEANING (OP: CODE)`; `remedy` says what to do. */
+export class OperationError extends Error {
+  override readonly name = "OperationError";
+  readonly code: string;
+  readonly op: string;
+  readonly target: string;
+  readonly remedy: string;
+
+  constructor({ code, op, target, detail, cause }: Failure) {
+    const known = CODES[code];
+    const meaning = detail ?? known?.meaning ?? "the kernel refused";
+    super(`${target}: ${meaning} (${op}: ${code})`, { cause });
+    this.code = code;
+    this.op = op;
+    this.target = target;
+    this.remedy = known?.remedy ?? "look the code up in errno(3) and in the kernel's log";
+  }
+}
+
+/** The name of a negative errno that the kernel or a library returned: -2 is `ENOENT`. */
+export function errnoName(result: number): string {
+  return getSystemErrorName(result);
+}

@@ -1,0 +1,268 @@
+// A node's policy maps in the kernel: makes what is pinned equal to the rows that it should have.
+// Load, diff, apply; writes before deletes, only differences (rule 7.8). Which rows fit into a full
+// map is the plan's decision (rule 7.9); here it is only reported how many did.
+//
+// What is in a map is always read by a dump: a look-up answers with the longest prefix, so it
+// cannot say whether one exact entry is there.
+
+import { join } from "node:path";
+import type { BatchResult } from "../drivers/kernel/batch.ts";
+import type { MapShape } from "../drivers/kernel/bpf-map.ts";
+import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../drivers/kernel/bpf-map.ts";
+import { checkBpffs, makeDirectory } from "../drivers/kernel/bpffs.ts";
+import { assert } from "../lib/assert.ts";
+import { KeyTable } from "../lib/key-table.ts";
+import { OperationError } from "../lib/operation-error.ts";
+import type { Entries, MapLayout } from "../plan/map-layout.ts";
+import { encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
+import type { Row } from "../plan/row.ts";
+
+/** What became of a map's entries. */
+export interface MapOutcome {
+  readonly map: string;
+  /** New rows, and rows with another value. */
+  readonly written: number;
+  /** Rows that an earlier `apply` wanted and this one does not. */
+  readonly deleted: number;
+  readonly unchanged: number;
+  /** Entries that no `apply` of this process ever wanted. */
+  readonly pruned: number;
+  /** Rows not written and entries not removed, for `error`. */
+  readonly failed: number;
+  readonly error: OperationError | undefined;
+}
+
+export interface PolicyMapsOptions {
+  /** In a bpffs; made if missing. */
+  readonly directory: string;
+  /** Room of maps that are made; those found keep theirs. */
+  readonly maxEntries: number;
+  /** Write the `v4` map of older releases too. */
+  readonly legacyV4: boolean;
+  /** Told after the writes to a map and after each kind of removal, in order. */
+  readonly onBatch?: (batch: { op: "write" | "delete"; map: string; entries: number }) => void;
+}
+
+export interface PolicyMaps {
+  /**
+   * Makes the maps hold `rows`, those of this node, sorted. `prune`: all sources are synced, so
+   * what nobody wants may go. One call at a time.
+   */
+  apply(rows: Iterable<Row>, options: { readonly prune: boolean }): Promise<MapOutcome[]>;
+  /** Lets go of the maps; what is pinned stays. */
+  close(): void;
+}
+
+/** Finds or makes the maps. Throws OperationError before anything is changed. */
+export function openPolicyMaps(options: PolicyMapsOptions): PolicyMaps {
+  const { v4, v4_v2, v6 } = MAP_LAYOUTS;
+  const layouts: MapLayout[] = options.legacyV4 ? [v4_v2, v6, v4] : [v4_v2, v6];
+  checkBpffs(options.directory);
+  const found: (BpfMap | undefined)[] = [];
+  const maps: PolicyMap[] = [];
+  try {
+    for (const layout of layouts) found.push(openPinned(layout, options.directory, "write"));
+    makeDirectory(options.directory);
+    for (const [i, layout] of layouts.entries()) {
+      const map = (found[i] ??= makePinned(layout, options));
+      maps.push(new PolicyMap(layout, map, options.onBatch));
+    }
+  } catch (error) {
+    for (const map of found) map?.close();
+    throw error;
+  }
+  return {
+    async apply(rows, how) {
+      const outcomes: MapOutcome[] = [];
+      for (const map of maps) outcomes.push(await map.apply(rows, how));
+      return outcomes;
+    },
+    close: () => maps.forEach((map) => map.close()),
+  };
+}
+
+export interface FoundMap {
+  readonly layout: MapLayout;
+  readonly path: string;
+  readonly maxEntries: number;
+  readonly entries: Entries;
+}
+
+/** Reads the policy maps pinned in a directory, whoever made them, and changes nothing. */
+export async function readPolicyMaps(directory: string): Promise<FoundMap[]> {
+  checkBpffs(directory);
+  const found: FoundMap[] = [];
+  for (const layout of Object.values<MapLayout>(MAP_LAYOUTS)) {
+    const map = openPinned(layout, directory, "read");
+    if (map === undefined) continue;
+    try {
+      const { maxEntries } = map.info;
+      found.push({ layout, path: map.target, maxEntries, entries: await map.dump() });
+    } finally {
+      map.close();
+    }
+  }
+  return found;
+}
+
+function shapeOf({ keySize, valueSize }: MapLayout): MapShape {
+  return { type: LPM_TRIE, keySize, valueSize, flags: NO_PREALLOC | RDONLY_PROG };
+}
+
+/** The map if one is pinned; a map of another shape is refused. */
+function openPinned(
+  layout: MapLayout,
+  directory: string,
+  access: "write" | "read",
+): BpfMap | undefined {
+  const path = join(directory, layout.name);
+  let map: BpfMap;
+  try {
+    map = BpfMap.open(path, access);
+  } catch (error) {
+    if (error instanceof OperationError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const wanted = renderShape(shapeOf(layout));
+  const shape = renderShape(map.info);
+  if (shape === wanted) return map;
+  map.close();
+  const detail = `a map of another layout is pinned here: ${shape}; wanted: ${wanted}`;
+  throw new OperationError({ code: "ForeignLayout", op: "bpf_obj_get", target: path, detail });
+}
+
+function renderShape({ type, keySize, valueSize, flags }: MapShape): string {
+  const kind = type === LPM_TRIE ? "LPM trie" : `map type ${type}`;
+  return `${kind}, key ${keySize} bytes, value ${valueSize} bytes, flags 0x${flags.toString(16)}`;
+}
+
+function makePinned(layout: MapLayout, { directory, maxEntries }: PolicyMapsOptions): BpfMap {
+  const map = BpfMap.create(layout.name, shapeOf(layout), maxEntries);
+  try {
+    map.pin(join(directory, layout.name));
+    return map;
+  } catch (error) {
+    map.close();
+    throw error;
+  }
+}
+
+/** One of them: what is pinned, and what we remember of it. */
+class PolicyMap {
+  readonly #layout: MapLayout;
+  readonly #map: BpfMap;
+  readonly #onBatch: PolicyMapsOptions["onBatch"];
+  /** Keys that an `apply` wanted and that were not removed since. */
+  #known: KeyTable;
+
+  constructor(layout: MapLayout, map: BpfMap, onBatch: PolicyMapsOptions["onBatch"]) {
+    this.#layout = layout;
+    this.#map = map;
+    this.#onBatch = onBatch;
+    this.#known = new KeyTable(layout.keySize);
+  }
+
+  async apply(rows: Iterable<Row>, { prune }: { prune: boolean }): Promise<MapOutcome> {
+    const desired = encodeRows(this.#layout, rows);
+    const actual = await this.#map.dump();
+    maskKeys(this.#layout, actual);
+    const { wanted, writes, unchanged, unwanted } = diff(this.#layout, desired, actual);
+    const known = unwanted.filter((index) => this.#known.find(actual.keys, index) >= 0);
+    const strange = prune
+      ? unwanted.filter((index) => this.#known.find(actual.keys, index) < 0)
+      : [];
+
+    let wrote = await this.#write(desired, writes);
+    const deleted = await this.#delete(actual, known);
+    const pruned = await this.#delete(actual, strange);
+    // Entries that went may have made room.
+    const more = deleted.done + pruned.done > 0 && wrote.error?.code === "ENOSPC";
+    if (more) {
+      const again = await this.#write(desired, writes.slice(wrote.done));
+      wrote = { done: wrote.done + again.done, error: again.error };
+    }
+
+    this.#known = wanted;
+    for (const index of known.slice(deleted.done)) wanted.add(actual.keys, index);
+    const asked = writes.length + known.length + strange.length;
+    return {
+      map: this.#layout.name,
+      written: wrote.done,
+      deleted: deleted.done,
+      unchanged,
+      pruned: pruned.done,
+      failed: asked - wrote.done - deleted.done - pruned.done,
+      error: wrote.error ?? deleted.error ?? pruned.error,
+    };
+  }
+
+  close(): void {
+    this.#map.close();
+  }
+
+  async #write({ keys, values }: Entries, indexes: readonly number[]): Promise<BatchResult> {
+    const { keySize, valueSize } = this.#layout;
+    const batch = pick(keys, keySize, indexes);
+    const result = await this.#map.update(batch, pick(values, valueSize, indexes));
+    if (indexes.length > 0) this.#tell("write", result.done);
+    return result;
+  }
+
+  async #delete({ keys }: Entries, indexes: readonly number[]): Promise<BatchResult> {
+    const result = await this.#map.delete(pick(keys, this.#layout.keySize, indexes));
+    if (indexes.length > 0) this.#tell("delete", result.done);
+    return result;
+  }
+
+  #tell(op: "write" | "delete", entries: number): void {
+    this.#onBatch?.({ op, map: this.#layout.name, entries });
+  }
+}
+
+interface Difference {
+  readonly wanted: KeyTable;
+  /** Places in `desired`: first those with another value, which need no room, then the new ones. */
+  readonly writes: readonly number[];
+  readonly unchanged: number;
+  /** Places in `actual`. */
+  readonly unwanted: readonly number[];
+}
+
+function diff({ keySize, valueSize }: MapLayout, desired: Entries, actual: Entries): Difference {
+  const wanted = new KeyTable(keySize, desired.count);
+  for (let i = 0; i < desired.count; i++) {
+    assert(wanted.add(desired.keys, i), "a node's rows have distinct keys");
+  }
+  const there = new Uint8Array(desired.count);
+  const changed: number[] = [];
+  const unwanted: number[] = [];
+  let unchanged = 0;
+  for (let i = 0; i < actual.count; i++) {
+    const place = wanted.find(actual.keys, i);
+    if (place < 0) {
+      unwanted.push(i);
+      continue;
+    }
+    there[place] = 1;
+    if (sameBytes(desired.values, place * valueSize, actual.values, i * valueSize, valueSize)) {
+      unchanged++;
+    } else changed.push(place);
+  }
+  changed.sort((a, b) => a - b);
+  for (let i = 0; i < desired.count; i++) if (there[i] === 0) changed.push(i);
+  return { wanted, writes: changed, unchanged, unwanted };
+}
+
+function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {
+  for (let i = 0; i < size; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
+}
+
+function pick(from: Uint8Array, size: number, indexes: readonly number[]): Uint8Array {
+  const out = new Uint8Array(indexes.length * size);
+  let at = 0;
+  for (const index of indexes) {
+    for (let b = index * size; b < (index + 1) * size; b++) out[at++] = from[b] as number;
+  }
+  return out;
+}
