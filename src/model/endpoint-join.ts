@@ -54,8 +54,8 @@ export class EndpointJoin {
   setPod(key: EndpointKey, pod: Pod | undefined): void {
     const old = this.#pods.get(key);
     const unseen = old === undefined && !this.#before.has(key);
-    if (unseen && this.#ciliumEndpoints.size === 0) this.#fresh.push(key);
-    else this.#touch(key);
+    if (!unseen || this.#ciliumEndpoints.size > 0) this.#touch(key);
+    else if (pod !== undefined) this.#fresh.push(key);
     const names = this.#podsByName === undefined ? [] : [old, pod].flatMap(nameOf);
     for (const name of names) this.#touchNamed(name);
     if (pod === undefined) this.#pods.delete(key);
