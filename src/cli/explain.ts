@@ -34,6 +34,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     plan,
     endpoint,
     destination,
+    inside: loaded.cluster.prefixes({ extra: clusterCidrs }),
     clusterCidrs,
     defaultDistribution: settings.distribution,
   });

@@ -12,6 +12,27 @@ const WEB_1 = pod("web-1", ["10.0.1.5"]);
 const OUTSIDE = "198.51.100.7";
 const DB = { podSelector: { matchLabels: { app: "db" } } };
 
+const RANGES = [
+  {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web", namespace: "shop" },
+    spec: { clusterIP: "172.20.0.80", externalIPs: ["203.0.113.80"] },
+  },
+  {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "ServiceCIDR",
+    metadata: { name: "all" },
+    spec: { cidrs: ["172.20.0.0/16"] },
+  },
+  {
+    apiVersion: "projectcalico.org/v3",
+    kind: "IPPool",
+    metadata: { name: "pods" },
+    spec: { cidr: "10.244.0.0/16" },
+  },
+];
+
 describe("explaining a destination", () => {
   function destinationOf(question: Partial<ExplainQuestion>, ...objects: readonly unknown[]) {
     const asked = { destination: OUTSIDE, ...question, objects: [...NODES, WEB_1, ...objects] };
@@ -89,7 +110,7 @@ describe("explaining a destination", () => {
     const other = pod("db", ["10.7.7.7"], { labels: {} });
     const ask = (destination: string) => {
       const question = { destination, clusterCidrs: ["10.96.0.0/12"] };
-      const { outcome, verdict } = destinationOf(question, other, policy("p"));
+      const { outcome, verdict } = destinationOf(question, other, ...RANGES, policy("p"));
       assert.ok(outcome.kind === "untouched", destination);
       assert.equal(verdict, undefined);
       return outcome.place;
@@ -98,6 +119,11 @@ describe("explaining a destination", () => {
     assert.deepEqual(ask("192.168.1.2"), { kind: "node", name: "gw-2" });
     assert.equal(ask("10.0.1.200").kind, "pod-cidr");
     assert.equal(ask("10.96.0.1").kind, "cluster-cidr");
+    assert.deepEqual(ask("203.0.113.80"), { kind: "service", name: "shop/web" });
+    const [services, pool] = [ask("172.20.3.4"), ask("10.244.7.7")];
+    assert.ok(services.kind === "service-cidr" && pool.kind === "ip-pool");
+    assert.deepEqual([services.name, renderPrefix(services.prefix)], ["all", "172.20.0.0/16"]);
+    assert.deepEqual([pool.name, renderPrefix(pool.prefix)], ["pods", "10.244.0.0/16"]);
   });
 
   test("goes the ordinary path where nothing selects or covers [8.3]", () => {

@@ -9,21 +9,12 @@ import type { Address } from "../net/address.ts";
 import { familyOf } from "../net/address.ts";
 import { LpmTable } from "../net/lpm.ts";
 import type { Prefix } from "../net/prefix.ts";
-import {
-  bitsOf,
-  containsPrefix,
-  prefixAddress,
-  prefixFamily,
-  prefixLength,
-} from "../net/prefix.ts";
-import type { Endpoint } from "../model/endpoint.ts";
+import { containsPrefix, prefixAddress, prefixFamily, prefixLength } from "../net/prefix.ts";
 import { ISSUE_CODES } from "../model/issue.ts";
-import type { Node } from "../model/node.ts";
 import type { Policy } from "../model/policy.ts";
 import type {
   AssignmentExplanation,
   Claim,
-  ClusterPlace,
   Defeat,
   DestinationExplanation,
   EgressExplanation,
@@ -33,13 +24,12 @@ import type { Row } from "../plan/row.ts";
 import { EXCLUDED_GATEWAY } from "../plan/row.ts";
 import type { Verdict } from "../plan/verdict.ts";
 import { verdictOf } from "../plan/verdict.ts";
+import type { ClusterSurroundings } from "./explain-place.ts";
+import { placeInCluster } from "./explain-place.ts";
 
 /** What is known around an endpoint when its destinations are judged. */
 export interface DestinationContext {
-  readonly nodes: readonly Node[];
-  readonly clusterCidrs: readonly Prefix[];
-  /** Which endpoint has an address (rule 3.7). */
-  readonly holders: ReadonlyMap<Address, Endpoint>;
+  readonly cluster: ClusterSurroundings;
   /** The endpoint's addresses, less those that newer endpoints have. */
   readonly addresses: readonly Address[];
   /** The endpoint's node and its internal IPv4 address. */
@@ -62,7 +52,7 @@ export function explainDestination(
   const sources = context.addresses.filter((address) => familyOf(address) === family);
   const policies = context.selecting.map(({ policy }) => policy);
   const claims = explainClaims(prefix, policies);
-  const place = placeInCluster(prefix, context);
+  const place = placeInCluster(prefix, context.cluster);
   const told = { prefix, sources, claims };
   if (place !== undefined) {
     return { ...told, verdict: undefined, outcome: { kind: "untouched", place } };
@@ -94,25 +84,6 @@ function heldOutcome(node: string): Outcome {
   const problem = "its node's policy map has no room for its rows";
   const { remedy } = ISSUE_CODES.MapFull;
   return { kind: "drop", reason: "MapFull", node, tunnelled: false, problem, remedy };
-}
-
-function placeInCluster(
-  prefix: Prefix,
-  { nodes, clusterCidrs, holders }: DestinationContext,
-): ClusterPlace | undefined {
-  if (prefixLength(prefix) === bitsOf(prefixFamily(prefix))) {
-    const address = prefixAddress(prefix);
-    const pod = holders.get(address);
-    if (pod !== undefined) return { kind: "pod", name: `${pod.namespace}/${pod.name}` };
-    const node = nodes.find(({ addresses }) => addresses.includes(address));
-    if (node !== undefined) return { kind: "node", name: node.name };
-  }
-  for (const node of nodes) {
-    const cidr = node.podCIDRs.find((one) => containsPrefix(one, prefix));
-    if (cidr !== undefined) return { kind: "pod-cidr", node: node.name, prefix: cidr };
-  }
-  const cidr = clusterCidrs.find((one) => containsPrefix(one, prefix));
-  return cidr === undefined ? undefined : { kind: "cluster-cidr", prefix: cidr };
 }
 
 /** Rule 7.3: the longest prefix, of equal ones the older policy, in one policy the exclusion. */

@@ -8,6 +8,7 @@ import type { Address } from "../net/address.ts";
 import { familyOf } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { bitsOf, comparePrefixes, prefixOf } from "../net/prefix.ts";
+import type { ClusterPrefixes } from "../model/cluster-prefixes.ts";
 import type { ModelView } from "../model/delta.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import { NO_LABELS } from "../model/labels.ts";
@@ -23,6 +24,7 @@ import type { DestinationContext } from "./explain-destination.ts";
 import { explainDestination } from "./explain-destination.ts";
 import type { PlannedAssignment, Surroundings } from "./explain-gateways.ts";
 import { explainAssignment } from "./explain-gateways.ts";
+import { sortedRanges, sortedServices } from "./explain-place.ts";
 import { explainSelection } from "./explain-selection.ts";
 
 export interface ExplainInput {
@@ -32,7 +34,9 @@ export interface ExplainInput {
   readonly endpoint: Endpoint;
   /** Undefined: explain every prefix of the policies that select the endpoint. */
   readonly destination: Address | undefined;
-  /** What belongs to the cluster beside its nodes and pods (rule 8.2). */
+  /** What is inside the cluster (rule 8.2), `clusterCidrs` included. */
+  readonly inside: ClusterPrefixes;
+  /** What belongs to the cluster beside that which its objects say. */
   readonly clusterCidrs: readonly Prefix[];
   /** For policies without the annotation (rule 5.6). */
   readonly defaultDistribution: Distribution;
@@ -52,9 +56,14 @@ export function explain(input: ExplainInput): Explanation {
     assignment === undefined ? [] : [{ policy, assignment }],
   );
   const context: DestinationContext = {
-    nodes,
-    clusterCidrs: input.clusterCidrs,
-    holders,
+    cluster: {
+      inside: input.inside,
+      clusterCidrs: input.clusterCidrs,
+      nodes,
+      holders,
+      services: sortedServices(view),
+      ranges: sortedRanges(view),
+    },
     addresses: endpoint.addresses.filter((address) => holders.get(address)?.key === endpoint.key),
     node: endpoint.node,
     nodeIP: view.nodes.get(endpoint.node)?.internalIPv4,

@@ -110,6 +110,9 @@ function view(
     nodes: new Map(nodes.map((one) => [one.name, one])),
     policies: new Map(policies.map((one) => [one.name, one])),
     states: new Map(),
+    services: new Map(),
+    serviceCidrs: new Map(),
+    ipPools: new Map(),
   };
 }
 

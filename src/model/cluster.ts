@@ -3,15 +3,18 @@
 
 import { unreachable } from "../lib/assert.ts";
 import { sameValue } from "../lib/equal.ts";
+import type { Prefix } from "../net/prefix.ts";
 import { Before } from "./change.ts";
+import type { ClusterPrefixes } from "./cluster-prefixes.ts";
 import type { ModelDelta, ModelView } from "./delta.ts";
-import type { EndpointKey } from "./endpoint.ts";
+import type { Endpoint, EndpointKey } from "./endpoint.ts";
 import { EndpointJoin } from "./endpoint-join.ts";
+import { Inside } from "./inside.ts";
 import type { Issue } from "./issue.ts";
 import { compareIssues } from "./issue.ts";
 import type { Node, NodeState } from "./node.ts";
 import { NodeTable } from "./node-table.ts";
-import type { Kind, ObjectChange } from "./objects.ts";
+import type { Kind, ObjectChange, Service } from "./objects.ts";
 import type { Policy } from "./policy.ts";
 
 /** What others are joined with goes first, so that a batch joins each endpoint once. */
@@ -22,6 +25,9 @@ const JOIN_ORDER: readonly Kind[] = [
   "CiliumNode",
   "NodeState",
   "CiliumEgressGatewayPolicy",
+  "ServiceCIDR",
+  "IPPool",
+  "Service",
   "Pod",
   "CiliumEndpoint",
 ];
@@ -32,6 +38,16 @@ export class Cluster {
   readonly #nodes = new NodeTable();
   readonly #nodesBefore = new Before<string, Node>();
   readonly #endpoints = new EndpointJoin(this.#nodes);
+  readonly #services = new Table<Service>();
+  readonly #serviceCidrs = new Table<readonly Prefix[]>();
+  readonly #ipPools = new Table<readonly Prefix[]>();
+  readonly #inside = new Inside(() => ({
+    nodes: this.#nodes.all(),
+    services: this.#services.values,
+    serviceCidrs: this.#serviceCidrs.values,
+    ipPools: this.#ipPools.values,
+    endpoints: () => this.endpoints(),
+  }));
   readonly #issues = new Map<Kind, Map<string, readonly Issue[]>>();
 
   /**
@@ -47,12 +63,14 @@ export class Cluster {
     for (const kind of JOIN_ORDER) {
       for (const change of byKind[kind] ?? []) this.#applyOne(change);
     }
-    return {
+    const delta = {
       policies: this.#policies.take(),
       nodes: this.#nodesBefore.take((name) => this.#nodes.get(name), sameValue),
       states: this.#states.take(),
       endpoints: this.#endpoints.take(),
     };
+    this.#noteInside(delta);
+    return delta;
   }
 
   /** The whole model now. The endpoints are joined anew: O(endpoints). */
@@ -62,7 +80,24 @@ export class Cluster {
       nodes: this.#nodes.all(),
       states: new Map(this.#states.values),
       endpoints: this.#endpoints.all(),
+      services: new Map(this.#services.values),
+      serviceCidrs: new Map(this.#serviceCidrs.values),
+      ipPools: new Map(this.#ipPools.values),
     };
+  }
+
+  /** Every endpoint now, in no order. They are joined anew: O(endpoints). */
+  endpoints(): Iterable<Endpoint> {
+    return this.#endpoints.all().values();
+  }
+
+  /**
+   * What is inside the cluster now (rule 8.2), with what `--cluster-cidr` adds (`extra`). The same
+   * object until it changes. O(nodes + services) after one of them changed; O(endpoints) the first
+   * time and after a podCIDR or IPPool went.
+   */
+  prefixes({ extra }: { readonly extra: readonly Prefix[] }): ClusterPrefixes {
+    return this.#inside.prefixes(extra);
   }
 
   /** Every node that an object describes, in no order. */
@@ -86,6 +121,12 @@ export class Cluster {
     issues.set(change.key, change.issues);
   }
 
+  #noteInside({ nodes, endpoints }: ModelDelta): void {
+    const ranges = [this.#services.take(), this.#serviceCidrs.take(), this.#ipPools.take()];
+    if ([nodes, ...ranges].some((changes) => changes.length > 0)) this.#inside.noteObjects();
+    this.#inside.noteEndpoints(endpoints);
+  }
+
   #applyOne(change: ObjectChange): void {
     switch (change.kind) {
       case "CiliumEgressGatewayPolicy":
@@ -99,6 +140,12 @@ export class Cluster {
         return this.#endpoints.setNamespace(change.key, change.value);
       case "CiliumIdentity":
         return this.#endpoints.setIdentity(change.key, change.value);
+      case "Service":
+        return this.#services.set(change.key, change.value);
+      case "ServiceCIDR":
+        return this.#serviceCidrs.set(change.key, change.value);
+      case "IPPool":
+        return this.#ipPools.set(change.key, change.value);
       case "Pod":
         return this.#endpoints.setPod(change.key as EndpointKey, change.value);
       case "CiliumEndpoint":

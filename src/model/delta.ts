@@ -1,8 +1,10 @@
 // What a turn of the model changed, for the engine: real differences only.
 
+import type { Prefix } from "../net/prefix.ts";
 import type { Change } from "./change.ts";
 import type { Endpoint, EndpointKey } from "./endpoint.ts";
 import type { Node, NodeState } from "./node.ts";
+import type { Service } from "./objects.ts";
 import type { Policy } from "./policy.ts";
 
 export interface ModelDelta {
@@ -18,4 +20,8 @@ export interface ModelView {
   readonly endpoints: ReadonlyMap<EndpointKey, Endpoint>;
   readonly nodes: ReadonlyMap<string, Node>;
   readonly states: ReadonlyMap<string, NodeState>;
+  /** By key; what follows by name. */
+  readonly services: ReadonlyMap<string, Service>;
+  readonly serviceCidrs: ReadonlyMap<string, readonly Prefix[]>;
+  readonly ipPools: ReadonlyMap<string, readonly Prefix[]>;
 }

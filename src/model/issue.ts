@@ -75,6 +75,11 @@ export const ISSUE_CODES = {
     meaning: "A document is not a Kubernetes object.",
     remedy: "Give every document an apiVersion, a kind and metadata, or remove it.",
   },
+  UnreadableFile: {
+    severity: "error",
+    meaning: "A watched file or directory cannot be read; its last good objects stay in force.",
+    remedy: "Correct the file as the message says; replace files by renaming, not by writing.",
+  },
   UnknownField: {
     severity: "warning",
     meaning: "A field of a policy's spec has a name that the API does not have; it is ignored.",

@@ -2,6 +2,7 @@
 // that the model can hold on to the last accepted version (rule 2.3).
 
 import type { Address } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { EndpointKey } from "./endpoint.ts";
 import type { Issue } from "./issue.ts";
 import type { Labels } from "./labels.ts";
@@ -34,23 +35,36 @@ export interface CiliumEndpoint {
   readonly createdAt: CreatedAt;
 }
 
+/** What matters of a Service: where it is reached, which is inside the cluster (rule 8.2). */
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  /** Cluster IPs, external IPs and those of load balancers; sorted, unique, none if headless. */
+  readonly addresses: readonly Address[];
+}
+
 /** What each kind parses to. */
 export interface ObjectKinds {
   CiliumEgressGatewayPolicy: Policy;
   CiliumEndpoint: CiliumEndpoint;
   CiliumIdentity: Labels;
   CiliumNode: Node;
+  /** Sorted. */
+  IPPool: readonly Prefix[];
   Namespace: Labels;
   Node: Node;
   NodeState: NodeState;
   Pod: Pod;
+  Service: Service;
+  /** Sorted. */
+  ServiceCIDR: readonly Prefix[];
 }
 export type Kind = keyof ObjectKinds;
 
 /**
- * One object now. `key` is unique within the kind: the name; for Pods and CiliumEndpoints the
- * UID or `namespace/name`. `value` undefined: the object is gone. `refused`: its newest version is
- * not valid, `value` says nothing, and `issues` has at least one error.
+ * One object now. `key` is unique within the kind: the name; for Pods, CiliumEndpoints and
+ * Services the UID or `namespace/name`. `value` undefined: the object is gone. `refused`: its
+ * newest version is not valid, `value` says nothing, and `issues` has at least one error.
  */
 export type ObjectChange = {
   [K in Kind]: {

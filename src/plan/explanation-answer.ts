@@ -124,8 +124,14 @@ function renderPlace(place: ClusterPlace): string {
       return `it is an address of pod ${place.name}`;
     case "node":
       return `it is an address of node ${place.name}`;
+    case "service":
+      return `it is an address of service ${place.name}`;
     case "pod-cidr":
       return `it lies in ${renderPrefix(place.prefix)}, a podCIDR of node ${place.node}`;
+    case "service-cidr":
+      return `it lies in ${renderPrefix(place.prefix)}, of ServiceCIDR ${place.name}`;
+    case "ip-pool":
+      return `it lies in ${renderPrefix(place.prefix)}, of IPPool ${place.name}`;
     case "cluster-cidr":
       return `it lies in ${renderPrefix(place.prefix)}, which was named as part of the cluster`;
     default:

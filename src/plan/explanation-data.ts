@@ -210,8 +210,11 @@ function placeData(place: ClusterPlace): Data {
   switch (place.kind) {
     case "pod":
     case "node":
+    case "service":
       return { ...place };
     case "pod-cidr":
+    case "service-cidr":
+    case "ip-pool":
     case "cluster-cidr":
       return { ...place, prefix: renderPrefix(place.prefix) };
     default:

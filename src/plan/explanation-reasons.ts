@@ -125,8 +125,8 @@ function claimReason({ prefix, claims, outcome }: DestinationExplanation): Reaso
   const cluster =
     outcome.kind === "untouched"
       ? "it is part of it: what the policies say about it does not count [8.1]"
-      : "not an address of a node or pod, in no podCIDR and no --cluster-cidr; service and load \
-balancer ranges are not in the input, --cluster-cidr names them";
+      : "not an address of a node, pod or service, in no podCIDR, ServiceCIDR, IPPool or \
+--cluster-cidr; what the input does not describe, --cluster-cidr names";
   facts.push({ label: "cluster", text: cluster });
   return { title, facts };
 }

@@ -193,7 +193,9 @@ export type Defeat = "LongerPrefix" | "OlderPolicy" | "OwnExclusion";
 export type ClusterPlace =
   | { readonly kind: "pod"; readonly name: string }
   | { readonly kind: "node"; readonly name: string }
+  | { readonly kind: "service"; readonly name: string }
   | { readonly kind: "pod-cidr"; readonly node: string; readonly prefix: Prefix }
+  | { readonly kind: "service-cidr" | "ip-pool"; readonly name: string; readonly prefix: Prefix }
   | { readonly kind: "cluster-cidr"; readonly prefix: Prefix };
 
 /** What becomes of a packet that opens a flow. */

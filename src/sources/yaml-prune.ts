@@ -20,7 +20,7 @@ const CLOSING_BRACKET = 93;
 const CLOSING_BRACE = 125;
 
 /** The kinds that dumps are full of. Of a policy everything is read: a slip deserves a warning. */
-const PRUNED_KIND = /^kind: (Pod|Node|CiliumEndpoint|CiliumNode) *(#.*)?\n$/;
+const PRUNED_KIND = /^kind: (Pod|Node|Service|CiliumEndpoint|CiliumNode) *(#.*)?\n$/;
 
 /** What the parsers in model/parse read of these fields of those kinds. */
 const READ: ReadonlyMap<string, ReadonlySet<string>> = new Map([
@@ -37,8 +37,32 @@ const READ: ReadonlyMap<string, ReadonlySet<string>> = new Map([
       "uid",
     ]),
   ],
-  ["spec", new Set(["addresses", "hostNetwork", "ipam", "nodeName", "podCIDR", "podCIDRs"])],
-  ["status", new Set(["addresses", "identity", "networking", "phase", "podIP", "podIPs"])],
+  [
+    "spec",
+    new Set([
+      "addresses",
+      "clusterIP",
+      "clusterIPs",
+      "externalIPs",
+      "hostNetwork",
+      "ipam",
+      "nodeName",
+      "podCIDR",
+      "podCIDRs",
+    ]),
+  ],
+  [
+    "status",
+    new Set([
+      "addresses",
+      "identity",
+      "loadBalancer",
+      "networking",
+      "phase",
+      "podIP",
+      "podIPs",
+    ]),
+  ],
 ]);
 
 /** By byte: letters, digits, `-`, `_` and `.` make plain keys. */

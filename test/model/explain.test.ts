@@ -16,6 +16,7 @@ import type { Row, RowsMode } from "../../src/plan/row.ts";
 import { EXCLUDED_GATEWAY } from "../../src/plan/row.ts";
 import { rowTable, verdictOf } from "../../src/plan/verdict.ts";
 import { present } from "../../src/lib/assert.ts";
+import { insideNaively } from "../scenario/inside.ts";
 import { explained, viewOf } from "../support/explained.ts";
 import { check } from "./check.ts";
 import { flatObject, manifestOf } from "./objects.ts";
@@ -66,9 +67,8 @@ function scan(rows: readonly Row[], source: Address, destination: Address): Row 
 }
 
 function isInside(view: ModelView, destination: Address): boolean {
-  const owners = [...view.endpoints.values(), ...view.nodes.values()];
-  if (owners.some(({ addresses }) => addresses.includes(destination))) return true;
-  return CLUSTER_CIDRS.some((cidr) => containsAddress(prefixAt(cidr), destination));
+  const inside = insideNaively(view, CLUSTER_CIDRS.map(prefixAt));
+  return inside.all.some((prefix) => containsAddress(prefix, destination));
 }
 
 function addressAt(text: string): Address {

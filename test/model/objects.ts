@@ -31,6 +31,9 @@ const API_VERSIONS: Readonly<Partial<Record<Kind, string>>> = {
   Pod: "v1",
   Namespace: "v1",
   NodeState: "sluice.dev/v1alpha1",
+  Service: "v1",
+  ServiceCIDR: "networking.k8s.io/v1",
+  IPPool: "projectcalico.org/v3",
 };
 
 /** The object as a manifest would have it. */
@@ -83,6 +86,9 @@ const PREFIXES = [
   "::/0",
   "2001:db8:f::/48",
 ] as const;
+/** Some inside others; pods have addresses inside and outside of them. */
+const RANGES = ["10.0.0.0/24", "10.0.0.8/30", "10.0.0.0/16", "9.255.0.0/16", "fd00::/64"] as const;
+const SERVICE_IPS = ["10.96.0.1", "10.96.0.10", "10.0.0.9", "192.0.2.80", "fd00::9"] as const;
 const DEVICES = ["eth0", "eth1", "ens5", "eth9"] as const;
 
 interface Identity {
@@ -135,12 +141,15 @@ const nodeAddresses = often(
 );
 const nodeLabels = labels({ ...NODE_LABELS, "nobody-asks": ["1", "2"] });
 
+const podCIDRs = often(fc.constant(undefined), some(RANGES, { maxLength: 2 }));
+
 const node = flat("Node", named(...NODES), {
   "metadata.labels": nodeLabels,
   "status.addresses": nodeAddresses.map((all) => [
     { type: "Hostname", address: "somewhere" },
     ...all.map((address) => ({ type: "InternalIP", address })),
   ]),
+  "spec.podCIDRs": podCIDRs,
   "status.conditions": maybe([{ type: "Ready", status: "False" }]),
 });
 
@@ -173,6 +182,20 @@ const nodeState = flat("NodeState", named(...NODES), {
     .tuple(device("eth0", 2, []), device("eth1", 3, ["ens5"]))
     .map((devices) => devices.flat()),
   "status.defaultRoutes": fc.oneof(usualRoutes, routes),
+});
+
+const service = flat("Service", inNamespace("svc-"), {
+  "spec.clusterIPs": often(some(SERVICE_IPS, { maxLength: 2 }), fc.constant(["None"])),
+  "spec.externalIPs": some(SERVICE_IPS, { maxLength: 1 }),
+});
+
+/** An IPPool without prefix is refused (rule 2.3). */
+const ipPool = flat("IPPool", named("pool-a", "pool-b"), {
+  "spec.cidr": often(fc.constantFrom(...RANGES), fc.constant(undefined)),
+});
+
+const serviceCidr = flat("ServiceCIDR", named("kubernetes", "more"), {
+  "spec.cidrs": some(["10.96.0.0/24", "10.96.0.8/29", "fd00::/120"], { minLength: 1 }),
 });
 
 const namespace = flat("Namespace", named("a", "b"), {
@@ -265,4 +288,7 @@ export const flatObject: fc.Arbitrary<Flat> = fc.oneof(
   { weight: 3, arbitrary: ciliumEndpoint },
   { weight: 2, arbitrary: ciliumIdentity },
   { weight: 6, arbitrary: policy },
+  { weight: 1, arbitrary: service },
+  { weight: 1, arbitrary: serviceCidr },
+  { weight: 1, arbitrary: ipPool },
 );

@@ -39,6 +39,9 @@ export function joinNaively(objects: Objects): ModelView {
     states: objects.all("NodeState"),
     nodes,
     endpoints: joinEndpoints(objects, nodes),
+    services: objects.all("Service"),
+    serviceCidrs: objects.all("ServiceCIDR"),
+    ipPools: objects.all("IPPool"),
   };
 }
 

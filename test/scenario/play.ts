@@ -2,7 +2,13 @@
 
 import { unreachable } from "../../src/lib/assert.ts";
 import { renderVerdict, rowTable, verdictOf } from "../../src/plan/verdict.ts";
-import { renderAssignment, renderCondition, renderIssue, renderRow } from "./render.ts";
+import {
+  renderAssignment,
+  renderCondition,
+  renderInside,
+  renderIssue,
+  renderRow,
+} from "./render.ts";
 import type { Action, Question } from "./script.ts";
 import { DEFAULT_OPTIONS, scriptOf } from "./script.ts";
 import type { Story } from "./story.ts";
@@ -64,6 +70,8 @@ function answer(world: World, question: Question): string[] {
       const { endpoints, moves, rows } = world.counters;
       return [`${endpoints} endpoints touched, ${moves} moves, ${rows} row changes`];
     }
+    case "inside":
+      return renderInside(world.prefixes(), world.now.view);
     default:
       return unreachable(question);
   }

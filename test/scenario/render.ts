@@ -1,8 +1,11 @@
 // What stories print, one line per fact.
 
+import type { ClusterPrefixes } from "../../src/model/cluster-prefixes.ts";
+import type { ModelView } from "../../src/model/delta.ts";
 import type { Issue } from "../../src/model/issue.ts";
 import type { Address } from "../../src/net/address.ts";
 import { renderAddress } from "../../src/net/address.ts";
+import type { Prefix } from "../../src/net/prefix.ts";
 import { renderPrefix } from "../../src/net/prefix.ts";
 import type { Assignment, Condition } from "../../src/plan/plan.ts";
 import type { Row, RowChange, RowKey, RowValue } from "../../src/plan/row.ts";
@@ -48,6 +51,20 @@ export function renderAssignment(assignment: Assignment): string {
 function renderEgress(egressIPs: readonly Address[] | null): string {
   if (egressIPs === null) return "unknown";
   return egressIPs.map(renderAddress).join(",") || "none";
+}
+
+/** What is inside the cluster, then where pods are, in general and by node. */
+export function renderInside(inside: ClusterPrefixes, { nodes }: ModelView): string[] {
+  const text = (prefixes: readonly Prefix[]) => prefixes.map(renderPrefix).join(" ") || "nothing";
+  return [
+    `inside ${text(inside.all)}`,
+    `pods ${text(inside.pods)}`,
+    ...[...nodes.keys()].sort().flatMap((name) => {
+      const own = inside.podsOf(name);
+      return own.length === 0 ? [] : [`pods of ${name} ${text(own)}`];
+    }),
+    ...(inside.known ? [] : ["not ready"]),
+  ];
 }
 
 export function renderIssue({ severity, code, object, path }: Issue): string {

@@ -9,6 +9,7 @@
 //   rows, assignments              prints what there is now
 //   issues, conditions             likewise, with those that only a whole plan has
 //   counters                       what the last turn touched
+//   inside                         what is inside the cluster
 //   packet SRC -> DST:PORT/PROTO   what this node does with a packet
 
 import assert from "node:assert/strict";
@@ -20,7 +21,7 @@ import type { EngineOptions } from "../../src/engine/options.ts";
 import type { Story } from "./story.ts";
 import { loadManifest, ObjectNames } from "./manifest.ts";
 
-const QUESTIONS = ["rows", "assignments", "issues", "conditions", "counters"] as const;
+const QUESTIONS = ["rows", "assignments", "issues", "conditions", "counters", "inside"] as const;
 export type Question = (typeof QUESTIONS)[number];
 
 export type Action =

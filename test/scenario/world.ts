@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { Cluster } from "../../src/model/cluster.ts";
+import type { ClusterPrefixes } from "../../src/model/cluster-prefixes.ts";
 import type { ModelDelta, ModelView } from "../../src/model/delta.ts";
 import type { ObjectChange } from "../../src/model/objects.ts";
 import type { Step } from "../../src/engine/engine.ts";
@@ -14,8 +15,9 @@ import { reference } from "../../src/engine/reference.ts";
 import { buildPlan } from "../../src/engine/build-plan.ts";
 import type { Assignment, Plan } from "../../src/plan/plan.ts";
 import type { Row, RowChange, RowKey } from "../../src/plan/row.ts";
+import { checkInside } from "./inside.ts";
 import { joinNaively, Objects } from "./join.ts";
-import { renderAssignment, renderRow, renderRowChanges } from "./render.ts";
+import { renderAssignment, renderInside, renderRow, renderRowChanges } from "./render.ts";
 import { engineAnswers, referenceAnswers } from "./answers.ts";
 import { checkDelta, checkWork } from "./work.ts";
 
@@ -83,6 +85,7 @@ export class World {
     this.#check();
     assert.deepEqual(this.#now.view, joinNaively(this.#objects), "the model as its objects say");
     checkDelta(delta, { before: before.view, after: this.#now.view });
+    checkInside(this.#cluster, this.#now.view);
     checkWork(delta, this.#counters, { before, after: this.#now, changes: changes.length });
     return lines;
   }
@@ -106,6 +109,11 @@ export class World {
     return [...this.#engine.assignments()];
   }
 
+  /** What is inside the cluster, with nothing added. */
+  prefixes(): ClusterPrefixes {
+    return this.#cluster.prefixes({ extra: [] });
+  }
+
   /** With capacity, conditions and issues. */
   plan(): Plan {
     const rows = this.#options.scope?.rows ?? "needed";
@@ -118,6 +126,7 @@ export class World {
     return [
       ...this.assignments().map(renderAssignment),
       ...this.rows().map(renderRow),
+      ...renderInside(this.prefixes(), this.#now.view),
       ...this.plan().policies.map((policy) => JSON.stringify(policy)),
       ...this.plan().issues.map((issue) => JSON.stringify(issue)),
     ];

@@ -109,13 +109,15 @@ export function explained(question: ExplainQuestion): Explanation {
   const endpoint = present(endpoints.find((one) => one.key === name || one.name === name), name);
   const engine = new Engine({ distribution, scope: { node: endpoint.node, rows } });
   engine.step(delta);
+  const extra = clusterCidrs.map((text) => present(parsePrefix(text), text));
   return explain({
     view,
     plan: buildPlan({ cluster, engine, rows, mapSize, issues: [] }),
     endpoint,
     destination:
       destination === undefined ? undefined : present(parseAddress(destination), destination),
-    clusterCidrs: clusterCidrs.map((text) => present(parsePrefix(text), text)),
+    inside: cluster.prefixes({ extra }),
+    clusterCidrs: extra,
     defaultDistribution: distribution,
   });
 }

@@ -134,6 +134,12 @@ function checkValue(change: ObjectChange): void {
       checkPrefixes(podCIDRs);
       return checkAddresses(addresses);
     }
+    case "IPPool":
+    case "ServiceCIDR":
+      assert.ok(change.value.length > 0);
+      return checkPrefixes(change.value);
+    case "Service":
+      return checkAddresses(change.value.addresses);
     case "NodeState":
       for (const { ifindex, name } of change.value.interfaces) {
         assert.ok(Number.isInteger(ifindex) && ifindex > 0);

@@ -207,3 +207,55 @@ describe("a Node", () => {
     assert.deepEqual(value.podCIDRs.map(renderPrefix), ["10.1.0.0/24"]);
   });
 });
+
+describe("what else is inside the cluster", () => {
+  test("a Service has cluster, external and load balancer addresses [8.2]", () => {
+    const value = accepted("Service", {
+      apiVersion: "v1",
+      metadata: { name: "web", namespace: "shop" },
+      spec: {
+        clusterIP: "10.96.0.7",
+        clusterIPs: ["10.96.0.7", "fd00::7"],
+        externalIPs: ["203.0.113.7"],
+      },
+      status: { loadBalancer: { ingress: [{ ip: "203.0.113.8" }, { hostname: "lb.example" }] } },
+    });
+    const all = ["10.96.0.7", "203.0.113.7", "203.0.113.8", "fd00::7"];
+    assert.deepEqual(value.addresses.map(renderAddress), all);
+    const bare = { apiVersion: "v1", metadata: { name: "web" } };
+    for (const spec of [{ clusterIP: "None", clusterIPs: ["None"] }, { clusterIP: "" }, {}]) {
+      assert.deepEqual(accepted("Service", { ...bare, spec }).addresses, []);
+    }
+  });
+
+  test("a ServiceCIDR and an IPPool are prefixes, in each version that is served [8.2]", () => {
+    for (const version of ["v1", "v1beta1"]) {
+      const apiVersion = `networking.k8s.io/${version}`;
+      const spec = { cidrs: ["10.96.0.1/16", "fd00::/108"] };
+      const value = accepted("ServiceCIDR", { apiVersion, metadata: { name: "a" }, spec });
+      assert.deepEqual(value.map(renderPrefix), ["10.96.0.0/16", "fd00::/108"]);
+    }
+    for (const apiVersion of ["crd.projectcalico.org/v1", "projectcalico.org/v3"]) {
+      const spec = { cidr: "10.244.0.0/16", disabled: true };
+      const value = accepted("IPPool", { apiVersion, metadata: { name: "a" }, spec });
+      assert.deepEqual(value.map(renderPrefix), ["10.244.0.0/16"]);
+    }
+    const other = { apiVersion: "networking.k8s.io/v1alpha1", kind: "ServiceCIDR" };
+    assert.equal(parseObject(other).kind, "other");
+  });
+
+  const refused: [string, string, unknown, string, string][] = [
+    ["ServiceCIDR", "networking.k8s.io/v1", {}, "MissingField", "spec.cidrs"],
+    ["ServiceCIDR", "networking.k8s.io/v1", { cidrs: ["x"] }, "InvalidPrefix", "spec.cidrs[0]"],
+    ["IPPool", "projectcalico.org/v3", {}, "MissingField", "spec.cidr"],
+    ["IPPool", "projectcalico.org/v3", { cidr: "10.0.0.0" }, "InvalidPrefix", "spec.cidr"],
+    ["Service", "v1", { externalIPs: ["x"] }, "InvalidAddress", "spec.externalIPs[0]"],
+  ];
+  for (const [kind, apiVersion, spec, code, path] of refused) {
+    test(`a ${kind} with ${JSON.stringify(spec)} is refused [8.2]`, () => {
+      const change = parse({ kind, apiVersion, metadata: { name: "a" }, spec });
+      assert.deepEqual(change.issues.map((one) => [one.code, one.path]), [[code, path]]);
+      assert.ok(change.refused);
+    });
+  }
+});

@@ -10,11 +10,14 @@ import { parseCiliumIdentity } from "./cilium-identity.ts";
 import { Fields, isMapping } from "./fields.ts";
 import type { RawObject } from "./metadata.ts";
 import { readObject } from "./metadata.ts";
+import { parseIPPool } from "./ip-pool.ts";
 import { parseNamespace } from "./namespace.ts";
 import { parseNodeState } from "./node-state.ts";
 import { parseCiliumNode, parseNode } from "./node.ts";
 import { parsePod } from "./pod.ts";
 import { parsePolicy } from "./policy.ts";
+import { parseServiceCidr } from "./service-cidr.ts";
+import { parseService } from "./service-addresses.ts";
 import { shorten, show } from "./wording.ts";
 
 /** What kind of object a value says it is. */
@@ -46,20 +49,31 @@ export type Parsed =
   | { readonly kind: "invalid"; readonly issues: readonly Issue[] };
 
 interface KindEntry<K extends Kind> {
-  readonly apiVersion: string;
+  /** Where one object is served in several versions, its fields are the same in all of them. */
+  readonly apiVersions: readonly [string, ...string[]];
   readonly namespaced: boolean;
   readonly parse: (object: RawObject) => ObjectKinds[K];
 }
 
+const CILIUM = ["cilium.io/v2"] as const;
+const CORE = ["v1"] as const;
+const SLUICE = ["sluice.dev/v1alpha1"] as const;
+/** Calico's own resource, and the one that its API server shows of it. */
+const CALICO = ["crd.projectcalico.org/v1", "projectcalico.org/v3"] as const;
+const NETWORKING = ["networking.k8s.io/v1", "networking.k8s.io/v1beta1"] as const;
+
 const KINDS: { readonly [K in Kind]: KindEntry<K> } = {
-  CiliumEgressGatewayPolicy: { apiVersion: "cilium.io/v2", namespaced: false, parse: parsePolicy },
-  CiliumEndpoint: { apiVersion: "cilium.io/v2", namespaced: true, parse: parseCiliumEndpoint },
-  CiliumIdentity: { apiVersion: "cilium.io/v2", namespaced: false, parse: parseCiliumIdentity },
-  CiliumNode: { apiVersion: "cilium.io/v2", namespaced: false, parse: parseCiliumNode },
-  Namespace: { apiVersion: "v1", namespaced: false, parse: parseNamespace },
-  Node: { apiVersion: "v1", namespaced: false, parse: parseNode },
-  NodeState: { apiVersion: "sluice.dev/v1alpha1", namespaced: false, parse: parseNodeState },
-  Pod: { apiVersion: "v1", namespaced: true, parse: parsePod },
+  CiliumEgressGatewayPolicy: { apiVersions: CILIUM, namespaced: false, parse: parsePolicy },
+  CiliumEndpoint: { apiVersions: CILIUM, namespaced: true, parse: parseCiliumEndpoint },
+  CiliumIdentity: { apiVersions: CILIUM, namespaced: false, parse: parseCiliumIdentity },
+  CiliumNode: { apiVersions: CILIUM, namespaced: false, parse: parseCiliumNode },
+  IPPool: { apiVersions: CALICO, namespaced: false, parse: parseIPPool },
+  Namespace: { apiVersions: CORE, namespaced: false, parse: parseNamespace },
+  Node: { apiVersions: CORE, namespaced: false, parse: parseNode },
+  NodeState: { apiVersions: SLUICE, namespaced: false, parse: parseNodeState },
+  Pod: { apiVersions: CORE, namespaced: true, parse: parsePod },
+  Service: { apiVersions: CORE, namespaced: true, parse: parseService },
+  ServiceCIDR: { apiVersions: NETWORKING, namespaced: false, parse: parseServiceCidr },
 };
 
 /**
@@ -74,13 +88,13 @@ export function parseObject(raw: unknown, inherited?: TypeMeta): Parsed {
   if (list !== undefined) return list;
   if (kind === undefined) return invalid("kind", "has no kind; write one like kind: Pod");
   if (apiVersion === undefined) {
-    const example = isKind(kind) ? KINDS[kind].apiVersion : "v1";
+    const example = isKind(kind) ? KINDS[kind].apiVersions[0] : "v1";
     const message = `a ${shorten(kind)} has no apiVersion; write one like apiVersion: ${example}`;
     return invalid("apiVersion", message);
   }
   if (!isKind(kind)) return { kind: "other", name: kind };
   // Our kind's name in another group or version is another kind, and must not pass for ours.
-  if (KINDS[kind].apiVersion !== apiVersion) {
+  if (!KINDS[kind].apiVersions.includes(apiVersion)) {
     return { kind: "other", name: `${kind} (${shorten(apiVersion)})` };
   }
   return parseKind(raw, kind);

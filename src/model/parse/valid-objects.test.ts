@@ -151,6 +151,23 @@ export const validObject: fc.Arbitrary<Raw> = fc.oneof(
       labelValue,
     ),
   }),
+  object(["v1", "Service"], {
+    spec: optional({
+      clusterIP: fc.oneof(address, fc.constant("None")),
+      clusterIPs: fc.array(fc.oneof(address, fc.constant("None")), { maxLength: 2 }),
+      externalIPs: fc.array(address, { maxLength: 2 }),
+      ports: clutter,
+    }),
+    status: optional({
+      loadBalancer: optional({
+        ingress: fc.array(optional({ ip: address, hostname: word }), { maxLength: 2 }),
+      }),
+    }),
+  }),
+  object(["networking.k8s.io/v1", "ServiceCIDR"], {
+    spec: fc.record({ cidrs: fc.array(prefix, { minLength: 1, maxLength: 2 }) }),
+  }),
+  object(["projectcalico.org/v3", "IPPool"], { spec: fc.record({ cidr: prefix }) }),
   object(["sluice.dev/v1alpha1", "NodeState"], {
     status: fc.record({
       interfaces: fc.array(
