@@ -18,26 +18,40 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo test kernel-packages bench bench-maps clean
+.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
-build: dist/cli/main.js bin/sluice ## compiles to dist/ and leaves bin/sluice
+build: dist/cli/main.js dist/sluice.bpf.o bin/sluice ## compiles to dist/ and leaves bin/sluice
 
-demo: build ## a short tour: plan, explain and diff of an example cluster
+demo: build ## a cluster on this machine, real packets, a table of everything; as root
 	@demo/demo.sh
+
+tour: build ## a short tour without packets: plan, explain and diff of an example cluster
+	@demo/tour.sh
 
 SHELLS := zsh fish
 
 # The kernel suite needs root; without it, it is skipped and says so.
 ifeq ($(shell id -u),0)
-test: kernel-packages
+test: kernel-packages lab-packages
+demo: lab-packages
 endif
 
 kernel-packages:
 	$(call debian,libbpf1,the kernel tests write BPF maps through it)
+
+lab-packages:
+	$(call debian,libbpf1,the agents program the kernel through it)
+	$(call debian,iproute2,the lab and the agents make links and routes with it)
+	$(call debian,nftables,the nodes translate addresses with it)
+	$(call debian,conntrack,the agents forget flows with it)
+	$(call debian,containernetworking-plugins,the reference CNI plugins wire the lab's pods)
+	$(call debian,iputils-ping,the lab's pods send ICMP with it)
+	$(call debian,tcpdump,it is the sniffer that watches the lab from outside)
+	$(call debian,procps,the lab sets sysctls with it)
 
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
 	@npm run --silent test -- $(ONLY)
@@ -70,8 +84,22 @@ $(PACKAGES): package-lock.json
 
 dist/cli/main.js: $(PACKAGES) $(SOURCES) tsconfig.json tsconfig.build.json
 	@echo "Compiling src/ to dist/."
-	@rm -rf dist
+	@rm -rf dist/*/
 	@npm run --silent build
+
+# What finds the compiler; Debian's plain `clang` may be too old, so one that is tried comes first.
+CLANG := command -v clang-19 || command -v clang
+BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -ffile-prefix-map=$(CURDIR)=.
+# On Debian the kernel's headers of one architecture lie in a folder of its name.
+BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
+dist/sluice.bpf.o: $(wildcard bpf/*.c bpf/*.h)
+	$(if $(shell $(CLANG)),,$(call debian,clang-19,it compiles the eBPF programs))
+	$(call debian,libbpf-dev,the eBPF programs include its headers)
+	$(call debian,linux-libc-dev,the eBPF programs include the kernel's headers)
+	@echo "Compiling bpf/ to $@."
+	@mkdir -p $(@D)
+	@"$$($(CLANG))" $(BPF_FLAGS) -c bpf/sluice.bpf.c -o $@
 
 bin/sluice: scripts/sluice.sh
 	@mkdir -p bin

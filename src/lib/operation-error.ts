@@ -39,6 +39,58 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "a map of another layout is pinned here",
     remedy: "see who made it; remove the pin or choose another directory; nothing was changed",
   },
+  MissingTool: {
+    meaning: "the tool is not installed",
+    remedy: "install iproute2, nftables and conntrack, and see that they are in PATH",
+  },
+  ToolFailed: {
+    meaning: "the tool refused",
+    remedy: "read its complaint; as root, run the same command by hand",
+  },
+  ToolHung: {
+    meaning: "the tool did not answer",
+    remedy: "see the kernel's log; the network configuration lock may be held",
+  },
+  ForeignDevice: {
+    meaning: "a network interface of this name is there, and it is not ours",
+    remedy: "see who made it; remove or rename it, or choose another name; nothing was changed",
+  },
+  PortTaken: {
+    meaning: "another tunnel or program of this node has this UDP port",
+    remedy: "choose another port with --tunnel-port, the same on all nodes",
+  },
+  BadState: {
+    meaning: "this file of ours cannot be read",
+    remedy: "remove it; what it remembers is lost, and uninstalling cannot restore it",
+  },
+  NoCluster: {
+    meaning: "nothing says what is inside it",
+    remedy: "give Node objects with podCIDRs, ServiceCIDRs or IPPools, or --cluster-cidr",
+  },
+  NoNodeAddress: {
+    meaning: "no object gives this node an internal IPv4 address",
+    remedy: "check --node against the names of Node objects and their status.addresses",
+  },
+  NoAgent: {
+    meaning: "no agent answers",
+    remedy: "start one with sluice agent, or name its --status-listen with --address",
+  },
+  ForeignAnswer: {
+    meaning: "what answers there is no agent of this version",
+    remedy: "name the agent's --status-listen with --address; see its log",
+  },
+  BadListen: {
+    meaning: "this is no address to listen on",
+    remedy: "write address and port, as in 127.0.0.1:9879 or [::1]:9879",
+  },
+  EADDRINUSE: {
+    meaning: "somebody else listens there",
+    remedy: "see that only one agent runs on this node, or choose another port",
+  },
+  EADDRNOTAVAIL: {
+    meaning: "this host does not have the address",
+    remedy: "choose an address of this host, or 0.0.0.0 for all of them",
+  },
   Unsettled: {
     meaning: "the map changed faster than it could be read",
     remedy: "see that nobody else writes it, then try again",

@@ -56,6 +56,27 @@ export class BpfMap {
     return new BpfMap(checked(result, "bpf_map_create", name), name);
   }
 
+  /** The map of this id; ENOENT where it is gone. */
+  static byId(id: number): BpfMap {
+    const target = `map ${id}`;
+    return new BpfMap(checked(libbpf().mapById(id), "bpf_map_get_fd_by_id", target), target);
+  }
+
+  /** The descriptor, for those who hand the map on; it stays ours to close. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** The value that each possible CPU has of one entry, one after the other; 8 bytes each. */
+  lookupEachCPU(key: Uint8Array): BigUint64Array {
+    const cpus = checked(libbpf().possibleCPUs(), "libbpf_num_possible_cpus", this.target);
+    assert(this.info.valueSize === BigUint64Array.BYTES_PER_ELEMENT, "a value is one u64");
+    const values = new BigUint64Array(cpus);
+    const result = libbpf().lookup(this.#fd, key, new Uint8Array(values.buffer));
+    checked(result, "bpf_map_lookup_elem", this.target);
+    return values;
+  }
+
   pin(path: string): void {
     checked(libbpf().pin(this.#fd, path), "bpf_obj_pin", path);
   }

@@ -1,0 +1,33 @@
+// An nftables table as values: what we want, and what a driver found.
+
+/** Where the kernel calls a base chain. */
+export interface NftHook {
+  readonly type: "filter" | "nat";
+  readonly hook: string;
+  readonly priority: number;
+}
+
+export interface NftChain {
+  /** Undefined: called by other chains only. */
+  readonly hook: NftHook | undefined;
+  /** In nft's language; undefined: found, so not comparable with what we would write. */
+  readonly rules: readonly string[] | undefined;
+}
+
+/** A set, or with `valueType` a map. */
+export interface NftSet {
+  /** As in `ifname . ipv4_addr`. */
+  readonly keyType: string;
+  readonly valueType: string | undefined;
+  /** Keys may be prefixes, of which none lies within another. */
+  readonly interval: boolean;
+  /** Key -> value, both as nft reads them; the value is empty in a set. */
+  readonly elements: ReadonlyMap<string, string>;
+}
+
+export interface NftTable {
+  /** Name -> packets. */
+  readonly counters: ReadonlyMap<string, number>;
+  readonly sets: ReadonlyMap<string, NftSet>;
+  readonly chains: ReadonlyMap<string, NftChain>;
+}

@@ -1,0 +1,154 @@
+// Our programs' maps in the kernel: makes what is pinned equal to what the datapath should be. Load,
+// diff, apply; only differences; all maps are written before anything is deleted from one.
+
+import type { BatchResult } from "../drivers/kernel/batch.ts";
+import type { BpfMap } from "../drivers/kernel/bpf-map.ts";
+import { assert } from "../lib/assert.ts";
+import { KeyTable } from "../lib/key-table.ts";
+import type { OperationError } from "../lib/operation-error.ts";
+import type { Entries } from "../plan/map-layout.ts";
+import type { NodeDatapath } from "../reconcile/datapath.ts";
+import type { DatapathMap } from "../reconcile/datapath-maps.ts";
+
+/** What became of a map's entries. */
+export interface DatapathMapOutcome {
+  readonly map: string;
+  /** New entries, and entries with another value. */
+  readonly written: number;
+  readonly deleted: number;
+  readonly unchanged: number;
+  /** Entries not written and entries not removed, for `error`. */
+  readonly failed: number;
+  readonly error: OperationError | undefined;
+}
+
+/** A map of ours that is there. */
+export interface OpenMap {
+  readonly layout: DatapathMap;
+  readonly map: BpfMap;
+}
+
+const NOTHING: BatchResult = { done: 0, error: undefined };
+/** What a full map answers: a trie the one, a hash the other. */
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "E2BIG"]);
+
+/**
+ * Makes the maps hold what `desired` says. They stand in the order in which entries lead to one
+ * another; deleting goes the other way. Without `prune` nothing is deleted. One call at a time.
+ */
+export async function applyDatapathMaps(
+  maps: readonly OpenMap[],
+  desired: NodeDatapath,
+  { prune }: { readonly prune: boolean },
+): Promise<DatapathMapOutcome[]> {
+  const works: MapWork[] = [];
+  for (const { layout, map } of maps) {
+    works.push(new MapWork(layout, map, layout.encode(desired), await map.dump()));
+  }
+  for (const work of works) await work.write();
+  if (prune) for (const work of works.toReversed()) await work.delete();
+  for (const work of works) await work.writeRest();
+  return works.map((work) => work.outcome(prune));
+}
+
+/** What is to be done with one map, and how far it is. */
+class MapWork {
+  readonly #layout: DatapathMap;
+  readonly #map: BpfMap;
+  readonly #desired: Entries;
+  readonly #actual: Entries;
+  readonly #difference: Difference;
+  #wrote: BatchResult = NOTHING;
+  #deleted: BatchResult = NOTHING;
+
+  constructor(layout: DatapathMap, map: BpfMap, desired: Entries, actual: Entries) {
+    this.#layout = layout;
+    this.#map = map;
+    this.#desired = desired;
+    this.#actual = actual;
+    this.#difference = diff(layout, desired, actual);
+  }
+
+  async write(): Promise<void> {
+    this.#wrote = await this.#writeFrom(0);
+  }
+
+  async delete(): Promise<void> {
+    const { unwanted } = this.#difference;
+    this.#deleted = await this.#map.delete(pick(this.#actual.keys, this.#layout.keySize, unwanted));
+  }
+
+  /** Entries that went may have made room. */
+  async writeRest(): Promise<void> {
+    const { done, error } = this.#wrote;
+    if (error === undefined || !FULL.has(error.code) || this.#deleted.done === 0) return;
+    const again = await this.#writeFrom(done);
+    this.#wrote = { done: done + again.done, error: again.error };
+  }
+
+  outcome(prune: boolean): DatapathMapOutcome {
+    const { writes, unchanged, unwanted } = this.#difference;
+    const asked = writes.length + (prune ? unwanted.length : 0);
+    return {
+      map: this.#layout.name,
+      written: this.#wrote.done,
+      deleted: this.#deleted.done,
+      unchanged,
+      failed: asked - this.#wrote.done - this.#deleted.done,
+      error: this.#wrote.error ?? this.#deleted.error,
+    };
+  }
+
+  #writeFrom(first: number): Promise<BatchResult> {
+    const { keySize, valueSize } = this.#layout;
+    const places = this.#difference.writes.slice(first);
+    const { keys, values } = this.#desired;
+    return this.#map.update(pick(keys, keySize, places), pick(values, valueSize, places));
+  }
+}
+
+interface Difference {
+  /** Places in `desired`: first those with another value, which need no room, then new ones. */
+  readonly writes: readonly number[];
+  readonly unchanged: number;
+  /** Places in `actual`. */
+  readonly unwanted: readonly number[];
+}
+
+function diff({ keySize, valueSize }: DatapathMap, desired: Entries, actual: Entries): Difference {
+  const wanted = new KeyTable(keySize, desired.count);
+  for (let i = 0; i < desired.count; i++) {
+    assert(wanted.add(desired.keys, i), "a datapath's lists are without duplicates");
+  }
+  const there = new Uint8Array(desired.count);
+  const changed: number[] = [];
+  const unwanted: number[] = [];
+  let unchanged = 0;
+  for (let i = 0; i < actual.count; i++) {
+    const place = wanted.find(actual.keys, i);
+    if (place < 0) {
+      unwanted.push(i);
+      continue;
+    }
+    there[place] = 1;
+    if (sameBytes(desired.values, place * valueSize, actual.values, i * valueSize, valueSize)) {
+      unchanged++;
+    } else changed.push(place);
+  }
+  changed.sort((a, b) => a - b);
+  for (let i = 0; i < desired.count; i++) if (there[i] === 0) changed.push(i);
+  return { writes: changed, unchanged, unwanted };
+}
+
+function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {
+  for (let i = 0; i < size; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
+}
+
+function pick(from: Uint8Array, size: number, places: readonly number[]): Uint8Array {
+  const out = new Uint8Array(places.length * size);
+  for (const [i, place] of places.entries()) {
+    out.set(from.subarray(place * size, (place + 1) * size), i * size);
+  }
+  return out;
+}

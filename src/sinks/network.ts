@@ -1,0 +1,142 @@
+// The node's network beside nftables: the tunnel device, policy rules, routes, settings of the
+// kernel, and what connection tracking must forget. Only differences are written, and each apply
+// reads first, so that what somebody else removed comes back.
+//
+// Ours are: the device by its name and kind; rules by priority and mask; routes by protocol number
+// and table; settings by what we remember of them.
+
+import { runCommand } from "../drivers/kernel/command.ts";
+import { deleteFlowsFrom } from "../drivers/kernel/conntrack.ts";
+import { runIpBatch } from "../drivers/kernel/ip-batch.ts";
+import { readMarkRules, readProtocolRoutes } from "../drivers/kernel/ip-policy.ts";
+import { hasIPv6, readSysctl, writeSysctl } from "../drivers/kernel/sysctl.ts";
+import type { Address, Family } from "../net/address.ts";
+import { FAMILIES } from "../net/address.ts";
+import type { KernelState } from "../net/kernel-state.ts";
+import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
+import type { RoutingChanges } from "../reconcile/routing-diff.ts";
+import { diffRouting, isOurRule } from "../reconcile/routing-diff.ts";
+import type { Routing } from "../reconcile/routing.ts";
+import { buildRouting, isOurTable } from "../reconcile/routing.ts";
+import { FoundSysctls } from "./found-sysctls.ts";
+import { ensureTunnel, isOurTunnel } from "./tunnel-device.ts";
+
+export interface NetworkOptions {
+  readonly settings: DatapathSettings;
+  /** Remembers settings of the kernel as they were before ours. */
+  readonly stateDirectory: string;
+}
+
+/** How many rules, routes and settings of the kernel were changed. */
+export interface NetworkOutcome {
+  readonly written: number;
+  readonly deleted: number;
+}
+
+/** One call at a time. All throw nothing but OperationError. */
+export interface Network {
+  /**
+   * Makes the tunnel device if it is missing, repairs it if it differs, and gives its ifindex.
+   * `underlayMtu` in bytes. A device of its name that is not ours is refused: `ForeignDevice`.
+   */
+  ensureTunnel(underlayMtu: number): Promise<number>;
+  /**
+   * Rules, routes and settings as desired; the tunnel device must be there. `prune`: all sources
+   * are synced, so what of ours nobody wants may go.
+   */
+  apply(
+    desired: NodeDatapath,
+    kernel: KernelState,
+    how: { readonly prune: boolean },
+  ): Promise<NetworkOutcome>;
+  /** Makes connection tracking forget all flows that these addresses opened (rule 8.10). */
+  forget(addresses: readonly Address[]): Promise<void>;
+}
+
+export function openNetwork({ settings, stateDirectory }: NetworkOptions): Network {
+  const sysctls = new FoundSysctls(stateDirectory);
+  return {
+    ensureTunnel: (underlayMtu) => ensureTunnel(settings, underlayMtu),
+    async apply(desired, { routes }, how) {
+      let written = setTunnelSysctls(settings.tunnelDevice);
+      const marked = new Set<string>();
+      const changes = new Map<Family, RoutingChanges>();
+      for (const family of FAMILIES) {
+        if (!carries(settings, family)) continue;
+        const wanted = buildRouting({ family, settings, desired, routes });
+        const actual = await readOurs(settings, family);
+        changes.set(family, diffRouting({ family, settings, wanted, actual }));
+        if (family === "IPv4") for (const device of wanted.marked) marked.add(validMark(device));
+      }
+      for (const path of marked) written += sysctls.set(path, ENABLED) ? 1 : 0;
+      for (const [family, { writes }] of changes) {
+        await runIpBatch(family, writes);
+        written += writes.length;
+      }
+      let deleted = 0;
+      if (!how.prune) return { written, deleted };
+      for (const [family, { deletes }] of changes) {
+        await runIpBatch(family, deletes);
+        deleted += deletes.length;
+      }
+      deleted += sysctls.restore({ kept: marked, ours: ENABLED });
+      return { written, deleted };
+    },
+    async forget(addresses) {
+      for (const address of addresses) await deleteFlowsFrom(address);
+    },
+  };
+}
+
+/** Takes all of it off the node. May be called again, and where nothing is. */
+export async function removeNetwork({ settings, stateDirectory }: NetworkOptions): Promise<void> {
+  for (const family of FAMILIES) {
+    if (!hasFamily(family)) continue;
+    const wanted = { rules: [], routes: [], marked: [] };
+    const actual = await readOurs(settings, family);
+    await runIpBatch(family, diffRouting({ family, settings, wanted, actual }).deletes);
+  }
+  const { tunnelDevice } = settings;
+  if (await isOurTunnel(tunnelDevice)) {
+    await runCommand("ip", ["link", "del", "dev", tunnelDevice], { target: tunnelDevice });
+  }
+  new FoundSysctls(stateDirectory).restore({ kept: new Set(), ours: ENABLED });
+}
+
+const ENABLED = "1";
+
+/** rp_filter's reverse look-up asks with the packet's mark (net/ipv4/fib_frontend.c). */
+function validMark(device: string): string {
+  return `net/ipv4/conf/${device}/src_valid_mark`;
+}
+
+/** Those of our own device, which end with it. How many were written. */
+function setTunnelSysctls(device: string): number {
+  const paths = [validMark(device), `net/ipv4/conf/${device}/forwarding`];
+  if (hasIPv6(device)) paths.push(`net/ipv6/conf/${device}/forwarding`);
+  const wrong = paths.filter((path) => readSysctl(path) !== ENABLED);
+  for (const path of wrong) writeSysctl(path, ENABLED);
+  return wrong.length;
+}
+
+/** Whether routes of this family may lead into the tunnel. */
+function carries({ tunnelDevice }: DatapathSettings, family: Family): boolean {
+  return family === "IPv4" || hasIPv6(tunnelDevice);
+}
+
+/** Whether the kernel knows it at all. */
+function hasFamily(family: Family): boolean {
+  return family === "IPv4" || readSysctl("net/ipv6/conf/all/forwarding") !== undefined;
+}
+
+async function readOurs(
+  settings: DatapathSettings,
+  family: Family,
+): Promise<Pick<Routing, "rules" | "routes">> {
+  const rules = await readMarkRules(family);
+  const routes = await readProtocolRoutes(family, settings.routeProtocol);
+  return {
+    rules: rules.filter((rule) => isOurRule(settings, rule)),
+    routes: routes.filter(({ table }) => isOurTable(settings, table)),
+  };
+}

@@ -1,0 +1,89 @@
+// Our nftables table as a sink: one atomic transaction with what differs from what was written
+// last. The first one, and the one after somebody else changed the table, starts from what the
+// kernel has: sets by difference, all rules anew, counters going on.
+
+import {
+  deleteTable,
+  digestTable,
+  readCounters,
+  readTable,
+  runTransaction,
+} from "../drivers/kernel/nft.ts";
+import { readLink } from "../drivers/kernel/ip-link.ts";
+import type { NftTable } from "../net/nft-table.ts";
+import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
+import { buildRuleset } from "../reconcile/ruleset.ts";
+import { renderChange } from "../reconcile/ruleset-diff.ts";
+import { TUNNEL_MTU_DEFAULT } from "../reconcile/tunnel.ts";
+
+/** One call at a time, verify and counters excepted. All throw nothing but OperationError. */
+export interface Nftables {
+  /**
+   * Makes the table what is desired. Without `prune` no element of a set or map goes: sources are
+   * not synced, so what nobody mentioned may still be wanted. `changed`: the table was not so.
+   */
+  apply(
+    desired: NodeDatapath,
+    how: { readonly prune: boolean },
+  ): Promise<{ readonly changed: boolean }>;
+  /** False: the table is not as the last apply left it; the next one starts from what is there. */
+  verify(): Promise<boolean>;
+  /** Reason (plan/reason.ts) -> packets; empty without a table. */
+  counters(): Promise<Map<string, number>>;
+}
+
+export function openNftables(settings: DatapathSettings): Nftables {
+  return new NftablesSink(settings);
+}
+
+/** Removes the table with all that is in it; no error if there is none. */
+export async function removeNftables({ nftTable }: DatapathSettings): Promise<void> {
+  await deleteTable(nftTable);
+}
+
+class NftablesSink implements Nftables {
+  readonly #settings: DatapathSettings;
+  /** What is there as we wrote it; undefined: look. */
+  #written: NftTable | undefined;
+  /** Of the table after our last transaction. */
+  #digest: string | undefined;
+
+  constructor(settings: DatapathSettings) {
+    this.#settings = settings;
+  }
+
+  async apply(desired: NodeDatapath, { prune }: { prune: boolean }): Promise<{ changed: boolean }> {
+    const { nftTable: table, tunnelDevice } = this.#settings;
+    const known = this.#written;
+    const before = known === undefined ? await digestTable(table) : this.#digest;
+    const from = known ?? (await readTable(table));
+    const to = buildRuleset({
+      settings: this.#settings,
+      desired,
+      tunnelMtu: (await readLink(tunnelDevice))?.mtu ?? TUNNEL_MTU_DEFAULT,
+      retained: prune ? undefined : from,
+    });
+    const text = renderChange({ table, from, to });
+    if (text === "") return { changed: false };
+    // Whatever happens now, we know again only when it is done.
+    this.#written = undefined;
+    await runTransaction(text, table);
+    const after = await digestTable(table);
+    this.#digest = after;
+    this.#written = to;
+    return { changed: after !== before };
+  }
+
+  async verify(): Promise<boolean> {
+    const expected = this.#digest;
+    if (this.#written === undefined) return false;
+    if ((await digestTable(this.#settings.nftTable)) === expected) return true;
+    // An apply may have come between.
+    if (this.#digest === expected) this.#written = undefined;
+    return false;
+  }
+
+  async counters(): Promise<Map<string, number>> {
+    return new Map(await readCounters(this.#settings.nftTable));
+  }
+}
