@@ -154,7 +154,7 @@ function checkPositionals({ positionals, options }: Command, words: readonly str
   const absent = required[words.length];
   if (absent !== undefined) throw new UsageError(`${absent.name} is required`);
   const extra = words[positionals.length];
-  if (extra !== undefined) {
+  if (extra !== undefined && !positionals.at(-1)?.repeatable) {
     const file = options.find(({ kind, short }) => kind === "file" && short !== undefined);
     const hint = file === undefined ? undefined : `Name files and directories with -${file.short}.`;
     throw new UsageError(`unexpected argument '${extra}'`, hint);

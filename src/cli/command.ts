@@ -38,6 +38,8 @@ export interface Option {
 export interface Positional {
   readonly name: string;
   readonly optional?: true;
+  /** The last one only: as many words as there are. */
+  readonly repeatable?: true;
   readonly values?: readonly string[];
 }
 

@@ -1,7 +1,10 @@
 // The table of commands: everything that the command line offers. Importing it loads no command.
 
-import { DISTRIBUTIONS } from "../model/policy.ts";
 import type { Command, Option } from "./command.ts";
+import { LAB_COMMAND } from "./lab-command.ts";
+import { NODE_COMMANDS } from "./node-commands.ts";
+import { CLUSTER_CIDR, DISTRIBUTION, MAP_DIR, MAP_SIZE, ROWS } from "./shared-options.ts";
+import { STATUS_COMMAND } from "./status-command.ts";
 
 const FILE: Option = {
   name: "file",
@@ -16,40 +19,6 @@ const FILE: Option = {
 function side(name: string, summary: string): Option {
   return { name, value: "PATH", kind: "file", repeatable: true, required: true, summary };
 }
-
-const DISTRIBUTION: Option = {
-  name: "distribution",
-  value: "STRATEGY",
-  values: DISTRIBUTIONS,
-  env: "SLUICE_DISTRIBUTION",
-  default: "round-robin",
-  summary: "for policies without the annotation sluice.dev/distribution",
-};
-
-const ROWS: Option = {
-  name: "rows",
-  value: "WHICH",
-  values: ["needed", "all"],
-  env: "SLUICE_ROWS",
-  default: "needed",
-  summary: "the rows that a node holds: those it needs, or every row as Cilium does",
-};
-
-const MAP_SIZE: Option = {
-  name: "map-size",
-  value: "N",
-  kind: "count",
-  env: "SLUICE_MAP_SIZE",
-  default: "262144",
-  summary: "entries of a policy map",
-};
-
-const CLUSTER_CIDR: Option = {
-  name: "cluster-cidr",
-  value: "PREFIX",
-  repeatable: true,
-  summary: "belongs to the cluster, beside its nodes and pods: policies do not touch it",
-};
 
 const STRICT: Option = { name: "strict", summary: "exit with 1 for warnings too" };
 
@@ -197,14 +166,7 @@ export const COMMANDS: readonly Command[] = [
       "It asks the running kernel, so it needs root and libbpf 1 (Debian: libbpf1).",
     ],
     options: [
-      {
-        name: "map-dir",
-        value: "DIR",
-        kind: "file",
-        env: "SLUICE_MAP_DIR",
-        default: "/sys/fs/bpf/tc/globals",
-        summary: "where the maps are pinned; Cilium's own place by default",
-      },
+      MAP_DIR,
       output(["table", "json"]),
     ],
     positionals: [{ name: "ACTION", values: ["list"] }],
@@ -218,6 +180,9 @@ export const COMMANDS: readonly Command[] = [
     exits: ["0  done", "2  wrong usage, or maps that are not there or cannot be read"],
     load: () => import("./map.ts"),
   },
+  ...NODE_COMMANDS,
+  STATUS_COMMAND,
+  LAB_COMMAND,
   {
     name: "completion",
     summary: "completions of commands, options and values for a shell",

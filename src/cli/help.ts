@@ -61,7 +61,10 @@ function usageOf({ name, options, positionals }: Command): string[] {
     const text = value === undefined ? flag : `${flag} ${value}${option.repeatable ? "..." : ""}`;
     return option.required ? text : `[${text}]`;
   });
-  const words = positionals.map((one) => (one.optional ? `[${one.name}]` : one.name));
+  const words = positionals.map((one) => {
+    const word = `${one.name}${one.repeatable ? "..." : ""}`;
+    return one.optional ? `[${word}]` : word;
+  });
   return [`sluice ${name}`, ...parts, ...words];
 }
 

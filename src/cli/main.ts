@@ -1,7 +1,6 @@
 // The command line's front door: finds the command, checks its arguments, runs it and turns every
 // ending into an exit status. It loads nothing that the question does not need.
 
-import { readFileSync } from "node:fs";
 import { printable } from "../lib/text.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Exit } from "./command.ts";
@@ -11,6 +10,7 @@ import { renderHelp, renderOverview } from "./help.ts";
 import { suggest } from "./suggest.ts";
 import type { Terminal } from "./terminal.ts";
 import { openTerminal } from "./terminal.ts";
+import { version } from "./version.ts";
 
 const terminal = openTerminal(process.env);
 process.exitCode = await runSafely(process.argv.slice(2), terminal);
@@ -84,10 +84,4 @@ function tellUsage(error: UsageError, first: string | undefined, terminal: Termi
     if (line !== "") terminal.tell(`${printable(line)}\n`);
   }
   return EXIT.usage;
-}
-
-/** The package's version; package.json stands two folders above both src/cli and dist/cli. */
-function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

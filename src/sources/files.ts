@@ -1,15 +1,14 @@
 // Reads files, directories and standard input to object changes: the input of every offline
 // command.
 
-import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { compareBytes } from "../lib/order.ts";
 import type { Issue } from "../model/issue.ts";
 import type { ObjectChange } from "../model/objects.ts";
-import { parseObject } from "../model/parse/object.ts";
 import { DocumentReader } from "./documents.ts";
-import type { RawValue } from "./documents.ts";
+import type { FileObject, ObjectSink } from "./file-objects.ts";
+import { chunksOf, isObjectFile, sortRaw, unreadable } from "./file-objects.ts";
 import { InputError } from "./input-error.ts";
 import { NewestVersions } from "./newest.ts";
 
@@ -37,8 +36,6 @@ export interface ReadOptions {
 }
 
 const STDIN = "-";
-const EXTENSIONS = [".yaml", ".yml", ".json"];
-const CHUNK_BYTES = 2 ** 18;
 
 /**
  * Reads everything at `paths`: files, directories (their *.yaml, *.yml and *.json, not deeper), and
@@ -55,8 +52,8 @@ export async function readInput(
   let bytes = 0;
   for (const file of (await Promise.all(paths.map(filesAt))).flat()) {
     const name = file === STDIN ? "standard input" : file;
-    const reader = new DocumentReader(name, (raw) => input.add(raw, name));
-    for await (const chunk of chunksOf(file, options)) {
+    const reader = new DocumentReader(name, (raw) => sortRaw(raw, name, input));
+    for await (const chunk of streamOf(file, options)) {
       reader.push(chunk);
       bytes += chunk.byteLength;
       options.onProgress?.({ bytes, objects: input.objects });
@@ -67,40 +64,24 @@ export async function readInput(
 }
 
 /** Collects what raw values turn out to be. */
-class InputBuilder {
+class InputBuilder implements ObjectSink {
   objects = 0;
   readonly #versions = new NewestVersions();
   readonly #skipped = new Map<string, number>();
   readonly #issues: Issue[] = [];
 
-  add(raw: RawValue, file: string): void {
-    // YAML's aliases can put a list into itself, or a thousand times into another.
-    const seen = new Set<unknown>();
-    const values: Pick<RawValue, "value" | "type">[] = [raw];
-    // The array grows while it is read.
-    for (const one of values) {
-      const parsed = parseObject(one.value, one.type);
-      switch (parsed.kind) {
-        case "object":
-          this.objects++;
-          this.#versions.add(parsed.change, parsed.version);
-          break;
-        case "list":
-          if (seen.has(parsed.items)) break;
-          seen.add(parsed.items);
-          for (const value of parsed.items) values.push({ value, type: parsed.itemType });
-          break;
-        case "other":
-          this.objects++;
-          this.#skipped.set(parsed.name, (this.#skipped.get(parsed.name) ?? 0) + 1);
-          break;
-        case "invalid":
-          for (const issue of parsed.issues) {
-            this.#issues.push({ ...issue, object: `${file}:${raw.line}` });
-          }
-          break;
-      }
-    }
+  object({ change, version }: FileObject): void {
+    this.objects++;
+    this.#versions.add(change, version);
+  }
+
+  other(kind: string): void {
+    this.objects++;
+    this.#skipped.set(kind, (this.#skipped.get(kind) ?? 0) + 1);
+  }
+
+  issue(issue: Issue): void {
+    this.#issues.push(issue);
   }
 
   build(): Input {
@@ -121,7 +102,7 @@ async function filesAt(path: string): Promise<string[]> {
   const names = await attempt(path, () => readdir(path));
   const files: string[] = [];
   for (const name of names.sort(compareBytes)) {
-    if (!EXTENSIONS.some((extension) => name.endsWith(extension))) continue;
+    if (!isObjectFile(name)) continue;
     const file = join(path, name);
     if (!(await attempt(file, () => stat(file))).isDirectory()) files.push(file);
   }
@@ -130,16 +111,12 @@ async function filesAt(path: string): Promise<string[]> {
   throw new InputError(`${path}: ${problem}; check the path`);
 }
 
-async function* chunksOf(
+async function* streamOf(
   file: string,
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stream =
-    file === STDIN
-      ? (options.stdin ?? process.stdin)
-      : createReadStream(file, { highWaterMark: CHUNK_BYTES });
   try {
-    yield* stream;
+    yield* file === STDIN ? (options.stdin ?? process.stdin) : chunksOf(file);
   } catch (error) {
     throw unreadable(file === STDIN ? "standard input" : file, error);
   }
@@ -151,15 +128,4 @@ async function attempt<T>(path: string, action: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw unreadable(path, error);
   }
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory; check the path",
-  EACCES: "permission denied; check the file's mode",
-  EISDIR: "is a directory",
-};
-
-function unreadable(path: string, error: unknown): InputError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return new InputError(`${path}: ${REMEDIES[code ?? ""] ?? message}`);
 }

@@ -60,13 +60,13 @@ describe("sluice plan", () => {
   });
 
   test("reads what is piped in, and counts objects of other kinds on standard error", () => {
-    const service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: n}\n";
+    const service = "---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: s, namespace: n}\n";
     const stdin = readFileSync(join(ROOT, "examples/policy.yaml"), "utf8") + service;
     const words = ["plan", "-f", "-", "-f", "examples/cluster"];
     const { exit, stdout, stderr } = sluice(words, { stdin });
     assert.equal(exit, 0);
     assert.match(stdout, /12 endpoints/);
-    assert.equal(stderr, "skipped 1 object of other kinds: Service 1\n");
+    assert.equal(stderr, "skipped 1 object of other kinds: Endpoints 1\n");
   });
 
   test("plans what is right beside a refused policy, and exits with 1 [2.1]", () => {

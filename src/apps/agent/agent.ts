@@ -1,0 +1,288 @@
+// The agent of a node: sources in, one turn at a time, sinks out. Events only enqueue; a turn takes
+// everything queued through model and engine, works out what should be, and hands it to the
+// applier. Nothing is written before every source is synced (rule 7.8).
+
+import { OperationError } from "../../lib/operation-error.ts";
+import type { Issue } from "../../model/issue.ts";
+import type { ObjectChange } from "../../model/objects.ts";
+import type { Address } from "../../net/address.ts";
+import { compareAddresses } from "../../net/address.ts";
+import type { KernelState } from "../../net/kernel-state.ts";
+import type { Plan } from "../../plan/plan.ts";
+import type { Row } from "../../plan/row.ts";
+import type { NodeDatapath } from "../../reconcile/datapath.ts";
+import { desiredDatapath } from "../../reconcile/desired.ts";
+import { LameDucks } from "../../reconcile/lame-ducks.ts";
+import { nodeStateOf } from "../../reconcile/node-state.ts";
+import { addressesToProbe, findPodDevices } from "../../reconcile/pod-devices.ts";
+import type { PolicyMaps } from "../../sinks/policy-maps.ts";
+import { openPolicyMaps } from "../../sinks/policy-maps.ts";
+import type { Step } from "./applier.ts";
+import { Applier } from "./applier.ts";
+import { checked, Datapath } from "./datapath.ts";
+import { LastAccepted } from "./last-accepted.ts";
+import type { AgentOptions, AgentView, Failure, StepRecord } from "./options.ts";
+import { World } from "./world.ts";
+
+/** How often everything is compared with the kernel although nothing happened. */
+const VERIFY_MS = 30_000;
+const OPEN_RETRY_MS = 1_000;
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #world: World;
+  readonly #accepted: LastAccepted;
+  readonly #policyMaps: PolicyMaps;
+  readonly #ducks = new LameDucks();
+  readonly #queue: ObjectChange[] = [];
+  #kernel: KernelState | undefined;
+  #objectIssues: readonly Issue[] = [];
+  #objectsSynced = false;
+  #turnQueued = false;
+  #passed: Address[] = [];
+  #datapath: Datapath | undefined;
+  #opening: Promise<void> | undefined;
+  #applier: Applier | undefined;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #plan: Plan | undefined;
+  #desired: NodeDatapath | undefined;
+  #rowCount = 0;
+  #failure: Failure | undefined;
+  readonly #steps = new Map<string, StepRecord>();
+  #applied = false;
+  #turns = 0;
+  #turnMs = 0;
+  #closed = false;
+
+  /** Opens what it needs of this node. Throws OperationError before anything is changed. */
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#world = new World(options);
+    this.#accepted = new LastAccepted(options.stateDirectory);
+    this.#policyMaps = openPolicyMaps({
+      directory: options.policyMapDirectory,
+      maxEntries: options.mapSize,
+      legacyV4: options.legacyV4,
+    });
+    this.#queue.push(...this.#accepted.changes());
+    if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
+    this.#every(VERIFY_MS, () => this.#verify());
+  }
+
+  /** Objects changed. */
+  onObjects(changes: readonly ObjectChange[]): void {
+    // This node's own state is known from its kernel (rule 6.8).
+    const { node } = this.#options;
+    const others = changes.filter(({ kind, key }) => kind !== "NodeState" || key !== node);
+    this.#accepted.note(others);
+    for (const change of others) this.#queue.push(change);
+    this.#wake();
+  }
+
+  /** Issues of the source itself, the whole list. */
+  onIssues(issues: readonly Issue[]): void {
+    this.#objectIssues = issues;
+    this.#wake();
+  }
+
+  /** The first complete list of objects has been delivered. */
+  onObjectsSynced(): void {
+    this.#objectsSynced = true;
+    this.#queue.push(...this.#accepted.gone());
+    this.#wake();
+  }
+
+  /** The node's links, addresses, routes and neighbours now. */
+  onKernel(state: KernelState): void {
+    this.#kernel = state;
+    const { node } = this.#options;
+    const value = nodeStateOf(node, state);
+    this.#queue.push({ kind: "NodeState", key: node, value, refused: false, issues: [] });
+    this.#wake();
+  }
+
+  /** What a status shows. */
+  view(): AgentView {
+    return {
+      ready: this.#applied && this.#failure === undefined,
+      objectsSynced: this.#objectsSynced,
+      kernelSynced: this.#kernel !== undefined,
+      plan: this.#plan,
+      desired: this.#desired,
+      nodes: this.#world.nodes(),
+      rows: this.#rowCount,
+      lameDucks: this.#ducks.rows().length,
+      failure: this.#failure,
+      steps: this.#steps,
+      turns: this.#turns,
+      turnMs: this.#turnMs,
+    };
+  }
+
+  /** Packets by reason; empty without a datapath of ours. */
+  async counters(): Promise<Map<string, number>> {
+    return (await this.#datapath?.counters()) ?? new Map<string, number>();
+  }
+
+  /** Ends; what was programmed keeps working. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#opening;
+    await this.#applier?.close();
+    this.#datapath?.close();
+    this.#policyMaps.close();
+  }
+
+  #wake(): void {
+    if (this.#turnQueued || this.#closed) return;
+    this.#turnQueued = true;
+    setImmediate(() => {
+      this.#turnQueued = false;
+      if (!this.#closed) this.#turn();
+    });
+  }
+
+  /** Takes everything that is queued; awaits nothing. */
+  #turn(): void {
+    const begin = performance.now();
+    this.#passed.push(...this.#world.take(this.#queue.splice(0)));
+    if (!this.#objectsSynced || this.#kernel === undefined) return;
+    const plan = this.#world.plan(this.#objectIssues);
+    this.#plan = plan;
+    this.#saveAccepted();
+    this.#submit([...(plan.rows ?? [])], this.#kernel);
+    this.#turns++;
+    this.#turnMs = performance.now() - begin;
+  }
+
+  #submit(admitted: readonly Row[], kernel: KernelState): void {
+    const { self } = this.#world;
+    const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
+    const rows = this.#ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
+    this.#rowCount = rows.length;
+    const { nextMs } = this.#ducks;
+    if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
+    if (this.#options.datapath === "none") {
+      this.#applier?.submit({ datapath: undefined, rows, kernel, prune: true }, []);
+      return;
+    }
+    if (this.#datapath === undefined || this.#datapath.self !== self) return this.#open(self);
+    this.#desired = this.#desiredDatapath(this.#datapath, { admitted, rows, kernel });
+    if (this.#desired === undefined) return;
+    const desired = { datapath: this.#desired, rows, kernel, prune: true };
+    this.#applier?.submit(desired, this.#passed.splice(0));
+  }
+
+  #desiredDatapath(
+    datapath: Datapath,
+    now: { admitted: readonly Row[]; rows: readonly Row[]; kernel: KernelState },
+  ): NodeDatapath | undefined {
+    const { all, pods, podsOf, known } = this.#world.prefixes();
+    if (!known) {
+      const target = "the cluster";
+      this.#fail("prefixes", new OperationError({ code: "NoCluster", op: "plan", target }));
+      return undefined;
+    }
+    const own = this.#world.ownAddresses();
+    const missing = addressesToProbe(now.kernel, own);
+    if (missing.length > 0) this.#options.probe(missing);
+    return desiredDatapath({
+      self: datapath.self,
+      nodes: this.#world.nodeAddresses(),
+      prefixes: { all, pods, own: podsOf(this.#options.node) },
+      endpoints: this.#world.placedAddresses(),
+      rows: now.rows,
+      held: this.#world.heldAddresses(now.admitted),
+      kernel: now.kernel,
+      pods: findPodDevices(now.kernel, own.sort(compareAddresses)),
+      gatewayIndexes: datapath.gatewayIndexes,
+      egressIndexes: datapath.egressIndexes,
+    });
+  }
+
+  /** Opens the datapath once this node's address is known; the next turn then uses it. */
+  #open(self: Address | undefined): void {
+    if (self === undefined) {
+      const target = `Node ${this.#options.node}`;
+      this.#fail("node", new OperationError({ code: "NoNodeAddress", op: "plan", target }));
+      return;
+    }
+    this.#opening ??= this.#replaceDatapath(self)
+      .then(() => this.#wake())
+      .catch((error: unknown) => {
+        if (!(error instanceof OperationError)) throw error;
+        this.#fail("programs", error);
+        this.#later(OPEN_RETRY_MS, () => this.#wake());
+      })
+      .finally(() => (this.#opening = undefined));
+  }
+
+  async #replaceDatapath(self: Address): Promise<void> {
+    await this.#applier?.close();
+    this.#datapath?.close();
+    this.#datapath = undefined;
+    this.#datapath = await Datapath.open(this.#options, self);
+    this.#applier = this.#newApplier(this.#datapath.steps(this.#writeRows()));
+  }
+
+  #newApplier(steps: readonly Step[]): Applier {
+    return new Applier({
+      steps,
+      forget: async (addresses) => this.#datapath?.forget(addresses),
+      onStep: (name) => {
+        const { errors = 0 } = this.#steps.get(name) ?? {};
+        this.#steps.set(name, { errors, lastError: undefined });
+        this.#options.onStep?.(name);
+      },
+      onRun: (failure) => {
+        if (failure !== undefined) return this.#fail(failure.step, failure.error);
+        if (!this.#applied || this.#failure !== undefined) this.#options.log("applied", {});
+        this.#applied = true;
+        this.#failure = undefined;
+      },
+    });
+  }
+
+  #writeRows(): Step {
+    return {
+      name: "rows",
+      act: ({ rows, prune }) => checked(this.#policyMaps.apply(rows, { prune })),
+    };
+  }
+
+  /** Compares with the kernel, whoever changed it. */
+  #verify(): void {
+    void this.#datapath?.verify().catch(() => undefined);
+    this.#wake();
+  }
+
+  #saveAccepted(): void {
+    try {
+      this.#accepted.save();
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      this.#fail("accepted policies", error);
+    }
+  }
+
+  #fail(step: string, error: OperationError): void {
+    const same = this.#failure?.step === step && this.#failure.error.message === error.message;
+    this.#failure = { step, error };
+    this.#steps.set(step, { errors: (this.#steps.get(step)?.errors ?? 0) + 1, lastError: error });
+    if (same) return;
+    this.#options.log("failed", { step, error: error.message, remedy: error.remedy });
+  }
+
+  #every(periodMs: number, act: () => void): void {
+    this.#timers.add(setInterval(act, periodMs));
+  }
+
+  #later(delayMs: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, Math.max(0, delayMs));
+    this.#timers.add(timer);
+  }
+}

@@ -1,0 +1,111 @@
+// Brings what should be to the kernel: one loop, the newest state wins, every step may be repeated.
+// The order is the point (rules 7.8, 8.7, 8.10): flows of former owners go first; what a row needs
+// stands before the row; a pod's flows may begin only when its rows stand; removals in reverse.
+
+import { OperationError } from "../../lib/operation-error.ts";
+import type { Address } from "../../net/address.ts";
+import type { KernelState } from "../../net/kernel-state.ts";
+import type { Row } from "../../plan/row.ts";
+import type { NodeDatapath } from "../../reconcile/datapath.ts";
+
+export interface Desired {
+  /** Undefined: this node's datapath is not ours, or not known yet; only rows are written. */
+  readonly datapath: NodeDatapath | undefined;
+  readonly rows: readonly Row[];
+  readonly kernel: KernelState;
+  /** All sources are synced: what nobody wants may go. */
+  readonly prune: boolean;
+}
+
+/** One step of bringing a state to the kernel; throws OperationError. */
+export interface Step {
+  /** As the status and failures name it. */
+  readonly name: string;
+  act(desired: Desired): Promise<void>;
+}
+
+export interface ApplierOptions {
+  readonly steps: readonly Step[];
+  /** Forgets the connections of addresses that changed hands. */
+  readonly forget: (addresses: readonly Address[]) => Promise<void>;
+  /** Told after every step, and after every run; a failed run is repeated by itself. */
+  readonly onStep?: (name: string) => void;
+  readonly onRun: (failure: { step: string; error: OperationError } | undefined) => void;
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_LAST_MS = 5_000;
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  #next: Desired | undefined;
+  readonly #forget = new Set<Address>();
+  #running: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_FIRST_MS;
+  #closed = false;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a newer state; an older one that has not begun is skipped, but nothing to forget is. */
+  submit(desired: Desired, forget: readonly Address[]): void {
+    if (this.#closed) return;
+    this.#next = desired;
+    for (const address of forget) this.#forget.add(address);
+    clearTimeout(this.#retry);
+    this.#start();
+  }
+
+  /** Ends after the run that is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    await this.#running;
+  }
+
+  /** A state may come after the loop's last look and before its end: then it begins anew. */
+  #start(): void {
+    this.#running ??= this.#loop().finally(() => {
+      this.#running = undefined;
+      if (this.#next !== undefined && !this.#closed) this.#start();
+    });
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#next !== undefined && !this.#closed) {
+      const desired = this.#next;
+      this.#next = undefined;
+      const failure = await this.#run(desired);
+      this.#options.onRun(failure);
+      if (failure === undefined) this.#retryMs = RETRY_FIRST_MS;
+      else this.#again(desired);
+    }
+  }
+
+  async #run(desired: Desired): Promise<{ step: string; error: OperationError } | undefined> {
+    let step = "forget";
+    try {
+      const addresses = [...this.#forget];
+      if (addresses.length > 0) await this.#options.forget(addresses);
+      for (const address of addresses) this.#forget.delete(address);
+      this.#options.onStep?.(step);
+      for (const { name, act } of this.#options.steps) {
+        step = name;
+        await act(desired);
+        this.#options.onStep?.(step);
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof OperationError) return { step, error };
+      throw error;
+    }
+  }
+
+  #again(desired: Desired): void {
+    const delayMs = this.#retryMs;
+    this.#retryMs = Math.min(2 * delayMs, RETRY_LAST_MS);
+    this.#retry = setTimeout(() => this.submit(this.#next ?? desired, []), delayMs);
+  }
+}

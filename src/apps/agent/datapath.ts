@@ -1,0 +1,143 @@
+// The sinks of our own datapath, opened together and applied in the order that rules 7.8, 8.7 and
+// 8.10 ask for.
+
+import type { OperationError } from "../../lib/operation-error.ts";
+import { present } from "../../lib/assert.ts";
+import type { Address } from "../../net/address.ts";
+import type { KernelState } from "../../net/kernel-state.ts";
+import type { DatapathSettings, NodeDatapath } from "../../reconcile/datapath.ts";
+import { IndexTable } from "../../reconcile/index-table.ts";
+import type { Network } from "../../sinks/network.ts";
+import { openNetwork } from "../../sinks/network.ts";
+import type { Nftables } from "../../sinks/nftables.ts";
+import { openNftables } from "../../sinks/nftables.ts";
+import type { Programs } from "../../sinks/programs.ts";
+import { openPrograms } from "../../sinks/programs.ts";
+import type { Desired, Step } from "./applier.ts";
+
+/** Bytes that the tunnel adds to a packet: outer IPv4, UDP, VXLAN and the inner Ethernet header. */
+export const TUNNEL_OVERHEAD_BYTES = 50;
+const UNDERLAY_MTU_DEFAULT = 1500;
+
+export interface DatapathOptions {
+  readonly settings: DatapathSettings;
+  /** The compiled programs. */
+  readonly object: string;
+  /** In a bpffs: ours are pinned below it. */
+  readonly bpfDirectory: string;
+  readonly policyMapDirectory: string;
+  readonly stateDirectory: string;
+}
+
+export class Datapath {
+  /** This node's end of the tunnel, as the programs were told. */
+  readonly self: Address;
+  readonly gatewayIndexes: IndexTable;
+  readonly egressIndexes: IndexTable;
+  readonly #network: Network;
+  readonly #nftables: Nftables;
+  readonly #programs: Programs;
+
+  private constructor(
+    self: Address,
+    sinks: { network: Network; nftables: Nftables; programs: Programs },
+    indexes: { gateways: IndexTable; egressIPs: IndexTable },
+  ) {
+    this.self = self;
+    this.#network = sinks.network;
+    this.#nftables = sinks.nftables;
+    this.#programs = sinks.programs;
+    this.gatewayIndexes = indexes.gateways;
+    this.egressIndexes = indexes.egressIPs;
+  }
+
+  /** Opens the sinks, and takes over what an earlier process left. Throws OperationError. */
+  static async open(options: DatapathOptions, self: Address): Promise<Datapath> {
+    const { settings, object, stateDirectory, policyMapDirectory } = options;
+    const programs = openPrograms({
+      object,
+      directory: options.bpfDirectory,
+      policyMapDirectory,
+      settings,
+      self,
+    });
+    try {
+      const indexes = {
+        gateways: new IndexTable(await programs.gatewayIndexes()),
+        egressIPs: new IndexTable(await programs.egressIndexes()),
+      };
+      const network = openNetwork({ settings, stateDirectory });
+      return new Datapath(self, { network, nftables: openNftables(settings), programs }, indexes);
+    } catch (error) {
+      programs.close();
+      throw error;
+    }
+  }
+
+  /** What to do for a state; `writeRows` stands where rows may be written. */
+  steps(writeRows: Step): Step[] {
+    const step = (
+      name: string,
+      act: (datapath: NodeDatapath, desired: Desired) => Promise<unknown>,
+    ): Step => ({
+      name,
+      async act(desired) {
+        await act(present(desired.datapath, "the datapath of a node that has one"), desired);
+      },
+    });
+    let tunnel = 0;
+    return [
+      step("tunnel", async ({ self }, { kernel }) => {
+        tunnel = await this.#network.ensureTunnel(underlayMtu(kernel, self));
+      }),
+      step("routes", (datapath, { kernel }) => {
+        return this.#network.apply(datapath, kernel, { prune: false });
+      }),
+      // A pod's flows begin only when its rows stand, so nothing new is classified yet.
+      step("guards", (datapath) => {
+        return this.#nftables.apply({ ...datapath, classified: [] }, { prune: false });
+      }),
+      step("maps", (datapath) => checked(this.#programs.apply(datapath, { prune: false }))),
+      step("attach", async ({ podDevices }) => {
+        this.#programs.attach({ tunnel, pods: podDevices });
+      }),
+      writeRows,
+      step("classify", (datapath, { prune }) => this.#nftables.apply(datapath, { prune })),
+      step("prune maps", (datapath, { prune }) => checked(this.#programs.apply(datapath, { prune }))),
+      step("prune routes", (datapath, { kernel, prune }) => {
+        return this.#network.apply(datapath, kernel, { prune });
+      }),
+    ];
+  }
+
+  forget(addresses: readonly Address[]): Promise<void> {
+    return this.#network.forget(addresses);
+  }
+
+  /** Packets by reason, of programs and of nftables. */
+  async counters(): Promise<Map<string, number>> {
+    return new Map([...(await this.#programs.counters()), ...(await this.#nftables.counters())]);
+  }
+
+  /** True if our nftables table is as we wrote it; otherwise the next run writes it again. */
+  verify(): Promise<boolean> {
+    return this.#nftables.verify();
+  }
+
+  /** Lets go of it; it keeps forwarding. */
+  close(): void {
+    this.#programs.close();
+  }
+}
+
+/** Throws the first failure of an outcome that a sink returns instead of throwing it. */
+export async function checked(
+  outcomes: Promise<readonly { readonly error: OperationError | undefined }[]>,
+): Promise<void> {
+  for (const { error } of await outcomes) if (error !== undefined) throw error;
+}
+
+function underlayMtu({ links }: KernelState, self: Address): number {
+  const owner = links.find(({ addresses }) => addresses.some(({ address }) => address === self));
+  return owner?.mtu ?? UNDERLAY_MTU_DEFAULT;
+}

@@ -1,0 +1,52 @@
+// What an agent is told, and what it tells.
+
+import type { OperationError } from "../../lib/operation-error.ts";
+import type { Node } from "../../model/node.ts";
+import type { Address } from "../../net/address.ts";
+import type { Plan } from "../../plan/plan.ts";
+import type { NodeDatapath } from "../../reconcile/datapath.ts";
+import type { DatapathOptions } from "./datapath.ts";
+import type { WorldOptions } from "./world.ts";
+
+export interface AgentOptions extends WorldOptions, DatapathOptions {
+  /** `none`: only the policy maps are written, for a datapath that reads Cilium's layout. */
+  readonly datapath: "sluice" | "none";
+  readonly legacyV4: boolean;
+  /** Makes the kernel find out the MAC addresses of neighbours. */
+  readonly probe: (addresses: readonly Address[]) => void;
+  readonly log: (message: string, fields: Readonly<Record<string, string>>) => void;
+  /** Told the name of every step that was done; for tests of restarts. */
+  readonly onStep?: (name: string) => void;
+}
+
+/** Why the last run did not come to its end. */
+export interface Failure {
+  readonly step: string;
+  readonly error: OperationError;
+}
+
+/** How a step fared since the agent began. */
+export interface StepRecord {
+  readonly errors: number;
+  /** Undefined: the last time all went well. */
+  readonly lastError: OperationError | undefined;
+}
+
+export interface AgentView {
+  /** The kernel has what should be. */
+  readonly ready: boolean;
+  readonly objectsSynced: boolean;
+  readonly kernelSynced: boolean;
+  readonly plan: Plan | undefined;
+  readonly desired: NodeDatapath | undefined;
+  readonly nodes: readonly Node[];
+  /** Of this node, lame ducks included. */
+  readonly rows: number;
+  readonly lameDucks: number;
+  readonly failure: Failure | undefined;
+  /** By name, in the order of their first mention. */
+  readonly steps: ReadonlyMap<string, StepRecord>;
+  readonly turns: number;
+  /** How long the last turn took. */
+  readonly turnMs: number;
+}

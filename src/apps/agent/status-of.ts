@@ -1,0 +1,68 @@
+// The status of an agent as a document: what it knows, what it did, what the kernel counted.
+
+import type { Address } from "../../net/address.ts";
+import { renderAddress } from "../../net/address.ts";
+import type { StatusDocument } from "../../status/document.ts";
+import { statusDocument, statusError } from "../../status/document.ts";
+import type { Agent } from "./agent.ts";
+import type { AgentView, StepRecord } from "./options.ts";
+
+export interface StatusNaming {
+  readonly node: string;
+  readonly version: string;
+}
+
+/** Reads the kernel's counters; everything else is in memory. */
+export async function statusOf(
+  agent: Agent,
+  { node, version }: StatusNaming,
+): Promise<StatusDocument> {
+  const packets = await agent.counters();
+  const view = agent.view();
+  const { plan, desired } = view;
+  const endpoints = new Set<string>();
+  for (const { endpoint } of plan?.assignments ?? []) endpoints.add(endpoint.key);
+  return statusDocument({
+    node,
+    version,
+    ready: view.ready,
+    waitingFor: view.ready ? "" : waitingFor(view),
+    synced: { objects: view.objectsSynced, kernel: view.kernelSynced },
+    counts: {
+      policies: plan?.policies.length ?? 0,
+      endpoints: endpoints.size,
+      rows: view.rows,
+      lameDucks: view.lameDucks,
+    },
+    turns: { total: view.turns, lastSeconds: view.turnMs / 1000 },
+    policies: (plan?.policies ?? []).map((policy) => {
+      const { name, distribution, conditions } = policy;
+      const gateways = policy.gateways.length;
+      return { name, distribution, endpoints: policy.endpoints, gateways, conditions };
+    }),
+    gateways: (desired?.gateways ?? []).map(({ index, address }) => {
+      return { index, address: renderAddress(address), node: nodeAt(view, address) };
+    }),
+    egressIPs: (desired?.egressIPs ?? []).map(({ index, address, device }) => {
+      return { index, address: renderAddress(address), interface: device ?? null };
+    }),
+    sinks: [...view.steps].map(([name, record]) => sinkStatus(name, record)),
+    packets,
+    issues: plan?.issues ?? [],
+  });
+}
+
+function sinkStatus(name: string, { errors, lastError }: StepRecord) {
+  return { name, errors, lastError: lastError === undefined ? null : statusError(lastError) };
+}
+
+function waitingFor({ objectsSynced, kernelSynced, failure }: AgentView): string {
+  if (!objectsSynced) return "the first complete list of objects";
+  if (!kernelSynced) return "the first list of this node's links and routes";
+  if (failure !== undefined) return `${failure.step}: ${failure.error.message}`;
+  return "the first write to the kernel";
+}
+
+function nodeAt({ nodes }: AgentView, address: Address): string {
+  return nodes.find(({ internalIPv4 }) => internalIPv4 === address)?.name ?? "";
+}

@@ -1,0 +1,122 @@
+// The cluster as this node sees it: the model, the engine, and which pod had an address last.
+// Changes go in; what the datapath needs to know comes out.
+
+import { buildPlan } from "../../engine/build-plan.ts";
+import { Engine } from "../../engine/engine.ts";
+import { Cluster } from "../../model/cluster.ts";
+import type { EndpointKey } from "../../model/endpoint.ts";
+import type { Issue } from "../../model/issue.ts";
+import type { Node } from "../../model/node.ts";
+import type { ObjectChange } from "../../model/objects.ts";
+import type { Distribution } from "../../model/policy.ts";
+import type { Address } from "../../net/address.ts";
+import type { Prefix } from "../../net/prefix.ts";
+import type { Plan } from "../../plan/plan.ts";
+import type { Row, RowsMode } from "../../plan/row.ts";
+import type { PlacedAddress } from "../../reconcile/desired.ts";
+
+export interface WorldOptions {
+  readonly node: string;
+  readonly rows: RowsMode;
+  readonly distribution: Distribution;
+  readonly mapSize: number;
+  /** What counts as inside the cluster besides what objects say (rule 8.2). */
+  readonly clusterCIDRs: readonly Prefix[];
+}
+
+export class World {
+  readonly #options: WorldOptions;
+  readonly #cluster = new Cluster();
+  readonly #engine: Engine;
+  readonly #nodes = new Map<string, Node>();
+  /** Who had an address last, also when it is gone: a successor starts clean (rule 8.10). */
+  readonly #owners = new Map<Address, EndpointKey>();
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    const { node, rows, distribution } = options;
+    this.#engine = new Engine({ distribution, scope: { node, rows } });
+  }
+
+  /** Takes changes; gives the addresses that passed from one endpoint to another. */
+  take(changes: readonly ObjectChange[]): readonly Address[] {
+    const delta = this.#cluster.apply(changes);
+    this.#engine.step(delta);
+    for (const { key, value } of delta.nodes) {
+      if (value === undefined) this.#nodes.delete(key);
+      else this.#nodes.set(key, value);
+    }
+    const passed: Address[] = [];
+    for (const address of delta.endpoints.flatMap(({ value }) => value?.addresses ?? [])) {
+      const owner = this.#ownerOf(address);
+      if (owner === undefined) continue;
+      const former = this.#owners.get(address);
+      if (former !== undefined && former !== owner) passed.push(address);
+      this.#owners.set(address, owner);
+    }
+    return passed;
+  }
+
+  /** This node's internal IPv4 address, as far as its object is known and has one. */
+  get self(): Address | undefined {
+    return this.#nodes.get(this.#options.node)?.internalIPv4;
+  }
+
+  nodes(): readonly Node[] {
+    return [...this.#nodes.values()];
+  }
+
+  /** Where tunnel packets may come from. */
+  nodeAddresses(): Address[] {
+    const addresses = [...this.#nodes.values()].map(({ internalIPv4 }) => internalIPv4);
+    return addresses.filter((address) => address !== undefined);
+  }
+
+  prefixes() {
+    return this.#cluster.prefixes({ extra: this.#options.clusterCIDRs });
+  }
+
+  /** Every address that an endpoint holds, where its node is known. O(endpoints). */
+  *placedAddresses(): Generator<PlacedAddress> {
+    const { table } = this.#engine;
+    for (const slot of table.slots()) {
+      const node = this.#nodes.get(table.at(slot).node)?.internalIPv4;
+      if (node === undefined) continue;
+      for (const address of table.held(slot)) yield { address, node };
+    }
+  }
+
+  /** The addresses of this node's endpoints. O(endpoints). */
+  ownAddresses(): Address[] {
+    const { table } = this.#engine;
+    const own = [...table.slots()].filter((slot) => table.isHere(slot));
+    return own.flatMap((slot) => table.held(slot));
+  }
+
+  /** True if the endpoint that holds the address lives on another node. */
+  isElsewhere(address: Address): boolean {
+    const slot = this.#engine.table.holder(address);
+    return slot !== undefined && !this.#engine.table.isHere(slot);
+  }
+
+  /** What should be, with the rows of this node. Its streams end with the next `take`. */
+  plan(issues: readonly Issue[]): Plan {
+    const { rows, mapSize } = this.#options;
+    return buildPlan({ cluster: this.#cluster, engine: this.#engine, rows, mapSize, issues });
+  }
+
+  /** Sources of this node's endpoints whose rows `admitted` leaves out (rule 7.9). */
+  heldAddresses(admitted: readonly Row[]): ReadonlySet<Address> {
+    const held = new Set<Address>();
+    const wanted = this.#engine.rows();
+    if (wanted.size === admitted.length) return held;
+    const sources = new Set(admitted.map(({ source }) => source));
+    for (const { source } of wanted) if (!sources.has(source)) held.add(source);
+    return held;
+  }
+
+  #ownerOf(address: Address): EndpointKey | undefined {
+    const slot = this.#engine.table.holder(address);
+    return slot === undefined ? undefined : this.#engine.table.at(slot).key;
+  }
+}

@@ -1,0 +1,84 @@
+// `sluice agent`: runs this node until it is told to end.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runAgent } from "../apps/agent/run.ts";
+import { OperationError } from "../lib/operation-error.ts";
+import { DISTRIBUTIONS } from "../model/policy.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { parsePrefix } from "../net/prefix.ts";
+import type { DatapathSettings } from "../reconcile/datapath.ts";
+import { DEFAULT_SETTINGS } from "../reconcile/datapath.ts";
+import { MARK_SHIFT_MAX } from "../reconcile/mark.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { EXIT, UsageError } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+import { version } from "./version.ts";
+
+const PORT_MAX = 65_535;
+const VNI_MAX = 2 ** 24 - 1;
+
+/** The compiled programs; `make build` leaves them in dist/, two folders above this file. */
+const OBJECT = fileURLToPath(new URL("../../dist/sluice.bpf.o", import.meta.url));
+
+/** Runs until SIGTERM or SIGINT; what was programmed stays. */
+export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
+  const bpfDirectory = args.text("bpf-dir") ?? "";
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  try {
+    await runAgent({
+      source: args.text("source") ?? "",
+      node: args.text("node") ?? "",
+      version: version(),
+      datapath: args.choice("datapath", ["sluice", "none"]),
+      bpfDirectory,
+      policyMapDirectory: args.text("map-dir") || join(bpfDirectory, "tc/globals"),
+      stateDirectory: args.text("state-dir") ?? "",
+      rows: args.choice("rows", ["needed", "all"]),
+      distribution: args.choice("distribution", DISTRIBUTIONS),
+      mapSize: args.count("map-size"),
+      legacyV4: args.has("legacy-v4-map"),
+      clusterCIDRs: args.all("cluster-cidr").map(prefixOption),
+      settings: settingsOf(args),
+      object: OBJECT,
+      statusListen: args.text("status-listen") ?? "",
+      metricsListen: args.text("metrics-listen") ?? "",
+      killAfterStep: Number(process.env["SLUICE_TEST_KILL_AFTER_STEP"] ?? 0),
+      signal: stop.signal,
+      tell,
+    });
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const { message, remedy } = error;
+    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+  }
+}
+
+function settingsOf(args: Arguments): DatapathSettings {
+  return {
+    ...DEFAULT_SETTINGS,
+    tunnelPort: bounded(args, "tunnel-port", PORT_MAX),
+    vni: bounded(args, "vni", VNI_MAX),
+    // A count is positive, so not to shift is to leave it out.
+    markShift: args.text("mark-shift") ? bounded(args, "mark-shift", MARK_SHIFT_MAX) : 0,
+    unclassified: args.choice("unclassified", ["hold", "allow"]),
+  };
+}
+
+function bounded(args: Arguments, name: string, max: number): number {
+  const value = args.count(name);
+  if (value <= max) return value;
+  throw new UsageError(`--${name} ${value} is too large`, `It is at most ${max}.`);
+}
+
+function prefixOption(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix !== undefined) return prefix;
+  throw new UsageError(
+    `--cluster-cidr '${text}' is not a prefix`,
+    "Write address and mask, as in 10.96.0.0/12 or fd00:10::/32.",
+  );
+}

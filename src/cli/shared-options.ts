@@ -1,0 +1,47 @@
+// Options that several commands have: part of the table of commands.
+
+import { DISTRIBUTIONS } from "../model/policy.ts";
+import type { Option } from "./command.ts";
+
+export const DISTRIBUTION: Option = {
+  name: "distribution",
+  value: "STRATEGY",
+  values: DISTRIBUTIONS,
+  env: "SLUICE_DISTRIBUTION",
+  default: "round-robin",
+  summary: "for policies without the annotation sluice.dev/distribution",
+};
+
+export const ROWS: Option = {
+  name: "rows",
+  value: "WHICH",
+  values: ["needed", "all"],
+  env: "SLUICE_ROWS",
+  default: "needed",
+  summary: "the rows that a node holds: those it needs, or every row as Cilium does",
+};
+
+export const MAP_SIZE: Option = {
+  name: "map-size",
+  value: "N",
+  kind: "count",
+  env: "SLUICE_MAP_SIZE",
+  default: "262144",
+  summary: "entries of a policy map",
+};
+
+export const CLUSTER_CIDR: Option = {
+  name: "cluster-cidr",
+  value: "PREFIX",
+  repeatable: true,
+  summary: "belongs to the cluster, beside what its objects say: policies do not touch it",
+};
+
+export const MAP_DIR: Option = {
+  name: "map-dir",
+  value: "DIR",
+  kind: "file",
+  env: "SLUICE_MAP_DIR",
+  default: "/sys/fs/bpf/tc/globals",
+  summary: "where the maps are pinned; Cilium's own place by default",
+};

@@ -1,0 +1,29 @@
+// `sluice status`: what the agent of this node says about itself.
+
+import { OperationError } from "../lib/operation-error.ts";
+import { askStatus } from "../status/ask.ts";
+import type { StatusDocument } from "../status/document.ts";
+import { renderStatus } from "../status/render-status.ts";
+import { writeStatus } from "../status/write-status.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { EXIT, UsageError } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Shows the status; EXIT.found unless the node is ready. */
+export async function run(args: Arguments, { screen, emit }: Terminal): Promise<Exit> {
+  const document = await ask(args.text("address") ?? "");
+  if (args.choice("output", ["table", "json"]) === "json") writeStatus(document, emit);
+  else renderStatus(document, screen, emit);
+  return document.ready ? EXIT.ok : EXIT.found;
+}
+
+async function ask(address: string): Promise<StatusDocument> {
+  try {
+    return await askStatus(address);
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const { message, remedy } = error;
+    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+  }
+}
