@@ -225,8 +225,8 @@ policy partner covers it with 198.51.100.0/24 and rendezvous gives the endpoint 
     198.51.100.0/24  partner: wins
     0.0.0.0/0        internet: loses, 198.51.100.0/24 of partner is longer
     0.0.0.0/0        partner: loses, 198.51.100.0/24 of partner is longer
-    cluster          not an address of a node or pod, in no podCIDR and no --cluster-cidr; service
-                     and load balancer ranges are not in the input, --cluster-cidr names them
+    cluster          not an address of a node, pod or service, in no podCIDR, ServiceCIDR, IPPool or
+                     --cluster-cidr; what the input does not describe, --cluster-cidr names
  9. Packet that opens a flow [8.3]
     worker-1  row 10.0.1.5 to 198.51.100.0/24 says gateway 192.168.1.1, by tunnel to gw-1
     gw-1      its source becomes 192.0.2.10

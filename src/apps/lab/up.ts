@@ -1,0 +1,153 @@
+// `sluice lab up`: from nothing to a cluster whose agents are ready, stage by stage.
+
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { runCommand } from "../../drivers/kernel/command.ts";
+import { pluginDirectory } from "./cni.ts";
+import { tearDown } from "./down.ts";
+import { LabError } from "./lab-error.ts";
+import { runScript } from "./namespaces.ts";
+import type { Cable } from "./node-script.ts";
+import { bridgeScript, namespaceBatch, nodeScript, serverScript } from "./node-script.ts";
+import { namespaceObject, nodeObject, writeObject } from "./objects.ts";
+import type { LabPlace } from "./place.ts";
+import { podMember } from "./place.ts";
+import { wirePod } from "./pods.ts";
+import { startAgent, startServer, waitForAgent } from "./processes.ts";
+import { claimPlace, markComplete } from "./state.ts";
+import type { LabNode, Topology } from "./topology.ts";
+import { BRIDGES, nodeOfPod, OUTSIDE, SERVER, UNDERLAY } from "./topology.ts";
+
+/** Told before each stage, in words for a person. */
+export type Report = (stage: string) => void;
+
+/** Builds the lab and waits for it. Throws LabError; what was begun is then taken away again. */
+export async function bringUp(place: LabPlace, topology: Topology, report: Report): Promise<void> {
+  checkMachine(topology);
+  claimPlace(place, topology);
+  try {
+    await build(place, topology, report);
+    markComplete(place, topology);
+  } catch (error) {
+    report("something went wrong; taking the lab away again");
+    await tearDown(place, { keepLogs: true });
+    throw error;
+  }
+}
+
+async function build(place: LabPlace, topology: Topology, report: Report): Promise<void> {
+  const { nodes, agents, cni } = topology;
+  report("network namespaces, cables and bridges");
+  const pods = podsToMake(topology);
+  await makeNamespaces(place, topology, pods.map(({ name }) => name));
+  report(`${nodes.length} nodes: addresses, routes, masquerade`);
+  await Promise.all([
+    runScript(place.namespace(SERVER), serverScript(topology)),
+    ...Object.values(BRIDGES).map((bridge) =>
+      runScript(place.namespace(bridge), bridgeScript(portsOf(topology, bridge))),
+    ),
+    ...nodes.map((node) => runScript(place.namespace(node.name), nodeScript(topology, node))),
+    mountBpf(place, topology),
+  ]);
+  writeObject(place, namespaceObject());
+  for (const node of nodes) writeObject(place, nodeObject(node));
+  report("the server outside");
+  const server = startServer(place, topology);
+  if (agents) for (const node of nodes) startAgent(place, node);
+  report(`${pods.length} pods, wired by the CNI plugin ${cni}`);
+  await Promise.all([server, ...nodes.map((node) => wireAll(place, topology, node))]);
+  if (!agents) return;
+  report(`${nodes.length} agents get ready`);
+  await Promise.all(nodes.map((node) => waitForAgent(place, node)));
+}
+
+function podsToMake(topology: Topology): { readonly name: string; readonly node: LabNode }[] {
+  return Array.from({ length: topology.pods }, (_, i) => ({
+    name: `pod-${i + 1}`,
+    node: nodeOfPod(topology, i + 1),
+  }));
+}
+
+/** One after the other, as a kubelet would: the plugins share a bridge and a list of addresses. */
+async function wireAll(place: LabPlace, topology: Topology, node: LabNode): Promise<void> {
+  for (const pod of podsToMake(topology)) {
+    if (pod.node.name === node.name) await wirePod({ place, topology }, pod);
+  }
+}
+
+async function makeNamespaces(
+  place: LabPlace,
+  topology: Topology,
+  pods: readonly string[],
+): Promise<void> {
+  const members = [
+    ...Object.values(BRIDGES),
+    SERVER,
+    ...topology.nodes.map(({ name }) => name),
+    ...pods.map(podMember),
+  ];
+  const cable = (device: string, member: string, bridge: string): Cable => ({
+    device,
+    namespace: place.namespace(member),
+    peer: member,
+    peerNamespace: place.namespace(bridge),
+  });
+  const cables = [
+    ...topology.nodes.flatMap(({ name }) => [
+      cable(UNDERLAY, name, BRIDGES.underlay),
+      cable(OUTSIDE, name, BRIDGES.outside),
+    ]),
+    cable(OUTSIDE, SERVER, BRIDGES.outside),
+  ];
+  const input = namespaceBatch(members.map((member) => place.namespace(member)), cables);
+  await runCommand("ip", ["-batch", "-"], { input, target: "the lab's namespaces" });
+}
+
+function portsOf({ nodes }: Topology, bridge: string): string[] {
+  const names = nodes.map(({ name }) => name);
+  return bridge === BRIDGES.outside ? [...names, SERVER] : names;
+}
+
+/** Each node has a BPF file system of its own, as each machine has. */
+async function mountBpf(place: LabPlace, { nodes }: Topology): Promise<void> {
+  const directories = nodes.map(({ name }) => place.node(name).bpf);
+  const input = directories.map((one) => `mkdir -p ${one}\nmount -t bpf bpf ${one}\n`).join("");
+  await runCommand("sh", ["-eu", "-s"], { input, target: "the nodes' BPF file systems" });
+}
+
+/** A program that a lab needs -> the Debian package that has it. */
+const TOOLS: Readonly<Record<string, string>> = {
+  ip: "iproute2",
+  nft: "nftables",
+  sysctl: "procps",
+  nsenter: "util-linux",
+  ping: "iputils-ping",
+  tcpdump: "tcpdump",
+};
+
+/** Says what is missing before anything is made; `topology` undefined: only to take away. */
+export function checkMachine(topology: Pick<Topology, "cni"> | undefined): void {
+  if (process.getuid?.() !== 0) {
+    throw new LabError("a lab needs root: it makes network namespaces", "Run it with sudo.");
+  }
+  const missing = Object.entries(TOOLS).filter(([tool]) => !isInstalled(tool));
+  if (missing.length > 0) {
+    const packages = missing.map(([, name]) => name).join(" ");
+    throw new LabError(
+      `a lab needs ${missing.map(([tool]) => tool).join(", ")}`,
+      `Install what is missing; on Debian: apt-get install ${packages}`,
+    );
+  }
+  if (topology !== undefined) pluginDirectory(topology.cni);
+}
+
+function isInstalled(tool: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, tool), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

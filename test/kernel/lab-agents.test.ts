@@ -1,0 +1,121 @@
+// The lab with agents: what the server outside sees is what the plan says, for every protocol and
+// family, while pods, policies, gateways and agents come and go. The control, that the lab sees it
+// where it is not so, is in lab.test.ts.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "node:test";
+import { MAIN, ROOT } from "../support/run-cli.ts";
+import type { RunLab } from "./make-lab.ts";
+import { check, makeLab, missingForLab, remains, succeed } from "./make-lab.ts";
+
+const POLICY = "demo/policy.yaml";
+const programs = join(ROOT, "dist/sluice.bpf.o");
+const skip =
+  missingForLab() ?? (existsSync(programs) ? false : "not built: run make build for the programs");
+
+/** Everything is as planned and nobody saw another address. */
+function assertFits(lab: RunLab): void {
+  const { exit, flows, leaks, sniffer } = check(lab);
+  const wrong = flows.filter(({ fits }) => !fits);
+  assert.deepEqual({ wrong, leaks, missed: sniffer.missed }, { wrong: [], leaks: [], missed: 0 });
+  assert.equal(exit, 0);
+  assert.ok(flows.length > 0 && sniffer.packets > flows.length);
+}
+
+interface TrafficDocument {
+  readonly fits: boolean;
+  readonly flows: readonly {
+    readonly pod: string;
+    readonly first: string;
+    readonly last: string;
+    readonly sent: number;
+    readonly answered: number;
+    readonly broken: string | null;
+  }[];
+  readonly newFlows: readonly { readonly pod: string; readonly seen: readonly string[] }[];
+  readonly leaks: readonly unknown[];
+  readonly changes: number;
+}
+
+/** Long-lived flows of every pod, during which `change` happens. */
+async function trafficDuring(
+  name: string,
+  seconds: number,
+  change: () => void | Promise<void>,
+): Promise<TrafficDocument> {
+  const words = ["traffic", "--seconds", String(seconds), "--flows", "2", "-o", "json"];
+  const child = spawn(process.execPath, [MAIN, "lab", "--name", name, ...words], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  await sleep(3000);
+  await change();
+  await ended;
+  return JSON.parse(text) as TrafficDocument;
+}
+
+for (const cni of ["ptp", "bridge"]) {
+  test(`with ${cni}, every flow leaves as planned, whatever comes and goes [8.1, 8.3, 8.4]`, {
+    skip,
+  }, (t) => {
+    const { name, lab } = makeLab(t);
+    succeed(lab("up", "--ipv6", "--cni", cni));
+    assertFits(lab);
+    succeed(lab("policy", "apply", POLICY));
+    assertFits(lab);
+    const egress = new Set(check(lab).flows.map(({ seen }) => seen));
+    assert.equal(egress.size, 6, "three gateways in two families");
+    succeed(lab("pod", "add"));
+    assertFits(lab);
+    succeed(lab("pod", "delete", "pod-1"));
+    succeed(lab("label", "gateway-2", "egress-"));
+    assertFits(lab);
+    succeed(lab("policy", "delete", "outside"));
+    assertFits(lab);
+    succeed(lab("down"));
+    assert.deepEqual(remains(name), []);
+  });
+}
+
+test("flows keep their gateway when it leaves the policy; new ones go elsewhere [8.5, 8.6]", {
+  skip,
+}, async (t) => {
+  const { name, lab } = makeLab(t);
+  succeed(lab("up", "--ipv6"));
+  succeed(lab("policy", "apply", POLICY));
+  assertFits(lab);
+  const leaving = ["198.51.100.51", "2001:db8:100::51"];
+  const { fits, flows, newFlows, leaks, changes } = await trafficDuring(name, 9, () => {
+    succeed(lab("label", "gateway-3", "egress-"));
+  });
+  const broken = flows.filter((one) => one.broken !== null || one.sent !== one.answered);
+  assert.deepEqual({ broken, leaks, changes }, { broken: [], leaks: [], changes: 1 });
+  const kept = flows.filter(({ last }) => leaving.includes(last));
+  assert.ok(kept.length > 0, "the control: some flows use the gateway that leaves");
+  assert.ok(kept.every(({ first, last }) => first === last));
+  const moved = newFlows.filter(({ seen }) => leaving.includes(seen[0] as string));
+  assert.ok(moved.length > 0);
+  assert.ok(moved.every(({ seen }) => !leaving.includes(seen.at(-1) as string)));
+  assert.ok(fits);
+  assertFits(lab);
+});
+
+test("a policy that appears and goes breaks no flow that is older [8.5]", { skip }, async (t) => {
+  const { name, lab } = makeLab(t);
+  succeed(lab("up", "--pods", "4"));
+  const { flows, leaks } = await trafficDuring(name, 9, async () => {
+    succeed(lab("policy", "apply", POLICY));
+    await sleep(2500);
+    succeed(lab("policy", "delete", "outside"));
+  });
+  assert.deepEqual(flows.filter((one) => one.broken !== null), []);
+  assert.ok(flows.every(({ first, last, sent, answered }) => first === last && sent === answered));
+  assert.deepEqual(leaks, []);
+});
