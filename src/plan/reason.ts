@@ -140,7 +140,7 @@ export const REASONS: readonly Reason[] = [
     counter: "program",
     drop: true,
     meaning: "something that is no policy traffic was sent into the tunnel device",
-    remedy: "no route but ours may lead into the tunnel device: see `ip route show table all`",
+    remedy: "a few are the kernel's own reports; if it grows, see `ip route show table all`",
   },
   {
     name: "NoGateway",

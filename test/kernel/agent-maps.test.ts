@@ -43,7 +43,8 @@ class Node {
 
   start(): void {
     const words = ["agent", "--datapath", "none", "--source", this.source, "--node", NODE];
-    const places = ["--map-dir", this.maps, "--state-dir", this.state, "--bpf-dir", bpffs.directory];
+    const pins = ["--map-dir", this.maps, "--bpf-dir", bpffs.directory];
+    const places = [...pins, "--state-dir", this.state];
     const listen = ["--status-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
     const agent = spawn(process.execPath, [MAIN, ...words, ...places, ...listen], { cwd: ROOT });
     agent.stderr.setEncoding("utf8").on("data", (text: string) => (this.#log += text));

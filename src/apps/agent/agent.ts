@@ -119,9 +119,15 @@ export class Agent {
     };
   }
 
-  /** Packets by reason; empty without a datapath of ours. */
+  /** Packets by reason; empty without a datapath of ours, and where it cannot be read. */
   async counters(): Promise<Map<string, number>> {
-    return (await this.#datapath?.counters()) ?? new Map<string, number>();
+    try {
+      return (await this.#datapath?.counters()) ?? new Map<string, number>();
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      this.#options.log("counters", { error: error.message, remedy: error.remedy });
+      return new Map();
+    }
   }
 
   /** Ends; what was programmed keeps working. */

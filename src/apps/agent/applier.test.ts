@@ -1,4 +1,5 @@
-// Proves that the newest state wins, that failures are repeated, and that nothing to forget is lost.
+// Proves that the newest state wins, that failures are repeated, and that nothing to forget is
+// lost.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -103,7 +103,9 @@ export class Datapath {
       }),
       writeRows,
       step("classify", (datapath, { prune }) => this.#nftables.apply(datapath, { prune })),
-      step("prune maps", (datapath, { prune }) => checked(this.#programs.apply(datapath, { prune }))),
+      step("prune maps", (datapath, { prune }) => {
+        return checked(this.#programs.apply(datapath, { prune }));
+      }),
       step("prune routes", (datapath, { kernel, prune }) => {
         return this.#network.apply(datapath, kernel, { prune });
       }),
