@@ -6,32 +6,35 @@ import { OperationError } from "../../lib/operation-error.ts";
 import type { Issue } from "../../model/issue.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import type { Address } from "../../net/address.ts";
-import { compareAddresses } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Row } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
-import { desiredDatapath } from "../../reconcile/desired.ts";
 import { LameDucks } from "../../reconcile/lame-ducks.ts";
 import { nodeStateOf } from "../../reconcile/node-state.ts";
-import { addressesToProbe, findPodDevices } from "../../reconcile/pod-devices.ts";
+import { addressesToProbe } from "../../reconcile/pod-devices.ts";
 import type { PolicyMaps } from "../../sinks/policy-maps.ts";
 import { openPolicyMaps } from "../../sinks/policy-maps.ts";
+import { AddressOwners } from "./address-owners.ts";
 import type { Step } from "./applier.ts";
 import { Applier } from "./applier.ts";
 import { checked, Datapath } from "./datapath.ts";
 import { LastAccepted } from "./last-accepted.ts";
 import type { AgentOptions, AgentView, Failure, StepRecord } from "./options.ts";
+import type { RowsNow } from "./world.ts";
 import { World } from "./world.ts";
 
 /** How often everything is compared with the kernel although nothing happened. */
 const VERIFY_MS = 30_000;
 const OPEN_RETRY_MS = 1_000;
+/** How often the owners of addresses are written down: under churn that is a large file. */
+const SAVE_MS = 2_000;
 
 export class Agent {
   readonly #options: AgentOptions;
   readonly #world: World;
   readonly #accepted: LastAccepted;
+  readonly #owners: AddressOwners;
   readonly #policyMaps: PolicyMaps;
   readonly #ducks = new LameDucks();
   readonly #queue: ObjectChange[] = [];
@@ -57,8 +60,9 @@ export class Agent {
   /** Opens what it needs of this node. Throws OperationError before anything is changed. */
   constructor(options: AgentOptions) {
     this.#options = options;
-    this.#world = new World(options);
     this.#accepted = new LastAccepted(options.stateDirectory);
+    this.#owners = new AddressOwners(options.stateDirectory);
+    this.#world = new World(options, this.#owners);
     this.#policyMaps = openPolicyMaps({
       directory: options.policyMapDirectory,
       maxEntries: options.mapSize,
@@ -67,6 +71,7 @@ export class Agent {
     this.#queue.push(...this.#accepted.changes());
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
     this.#every(VERIFY_MS, () => this.#verify());
+    this.#every(SAVE_MS, () => this.#save(this.#owners));
   }
 
   /** Objects changed. */
@@ -134,6 +139,7 @@ export class Agent {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#save(this.#owners);
     await this.#opening;
     await this.#applier?.close();
     this.#datapath?.close();
@@ -156,7 +162,7 @@ export class Agent {
     if (!this.#objectsSynced || this.#kernel === undefined) return;
     const plan = this.#world.plan(this.#objectIssues);
     this.#plan = plan;
-    this.#saveAccepted();
+    this.#save(this.#accepted);
     this.#submit([...(plan.rows ?? [])], this.#kernel);
     this.#turns++;
     this.#turnMs = performance.now() - begin;
@@ -180,31 +186,14 @@ export class Agent {
     this.#applier?.submit(desired, this.#passed.splice(0));
   }
 
-  #desiredDatapath(
-    datapath: Datapath,
-    now: { admitted: readonly Row[]; rows: readonly Row[]; kernel: KernelState },
-  ): NodeDatapath | undefined {
-    const { all, pods, podsOf, known } = this.#world.prefixes();
-    if (!known) {
-      const target = "the cluster";
-      this.#fail("prefixes", new OperationError({ code: "NoCluster", op: "plan", target }));
-      return undefined;
-    }
-    const own = this.#world.ownAddresses();
-    const missing = addressesToProbe(now.kernel, own);
+  #desiredDatapath(datapath: Datapath, now: RowsNow): NodeDatapath | undefined {
+    const missing = addressesToProbe(now.kernel, this.#world.ownAddresses());
     if (missing.length > 0) this.#options.probe(missing);
-    return desiredDatapath({
-      self: datapath.self,
-      nodes: this.#world.nodeAddresses(),
-      prefixes: { all, pods, own: podsOf(this.#options.node) },
-      endpoints: this.#world.placedAddresses(),
-      rows: now.rows,
-      held: this.#world.heldAddresses(now.admitted),
-      kernel: now.kernel,
-      pods: findPodDevices(now.kernel, own.sort(compareAddresses)),
-      gatewayIndexes: datapath.gatewayIndexes,
-      egressIndexes: datapath.egressIndexes,
-    });
+    const desired = this.#world.datapath(datapath, now);
+    if (desired !== undefined) return desired;
+    const target = "the cluster";
+    this.#fail("prefixes", new OperationError({ code: "NoCluster", op: "plan", target }));
+    return undefined;
   }
 
   /** Opens the datapath once this node's address is known; the next turn then uses it. */
@@ -263,12 +252,12 @@ export class Agent {
     this.#wake();
   }
 
-  #saveAccepted(): void {
+  #save(memory: AddressOwners | LastAccepted): void {
     try {
-      this.#accepted.save();
+      memory.save();
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
-      this.#fail("accepted policies", error);
+      this.#fail("state", error);
     }
   }
 

@@ -10,10 +10,16 @@ import type { Node } from "../../model/node.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import type { Distribution } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
+import { compareAddresses } from "../../net/address.ts";
+import type { KernelState } from "../../net/kernel-state.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Row, RowsMode } from "../../plan/row.ts";
 import type { PlacedAddress } from "../../reconcile/desired.ts";
+import { desiredDatapath } from "../../reconcile/desired.ts";
+import type { IndexTable } from "../../reconcile/index-table.ts";
+import { findPodDevices } from "../../reconcile/pod-devices.ts";
+import type { AddressOwners } from "./address-owners.ts";
 
 export interface WorldOptions {
   readonly node: string;
@@ -24,16 +30,31 @@ export interface WorldOptions {
   readonly clusterCIDRs: readonly Prefix[];
 }
 
+/** Which numbers stand for gateways and egress IPs in marks, and this end of the tunnel. */
+export interface Numbering {
+  readonly self: Address;
+  readonly gatewayIndexes: IndexTable;
+  readonly egressIndexes: IndexTable;
+}
+
+/** The rows of this moment, and the kernel that they are for. */
+export interface RowsNow {
+  readonly admitted: readonly Row[];
+  /** The admitted ones and lame ducks. */
+  readonly rows: readonly Row[];
+  readonly kernel: KernelState;
+}
+
 export class World {
   readonly #options: WorldOptions;
   readonly #cluster = new Cluster();
   readonly #engine: Engine;
   readonly #nodes = new Map<string, Node>();
-  /** Who had an address last, also when it is gone: a successor starts clean (rule 8.10). */
-  readonly #owners = new Map<Address, EndpointKey>();
+  readonly #owners: AddressOwners;
 
-  constructor(options: WorldOptions) {
+  constructor(options: WorldOptions, owners: AddressOwners) {
     this.#options = options;
+    this.#owners = owners;
     const { node, rows, distribution } = options;
     this.#engine = new Engine({ distribution, scope: { node, rows } });
   }
@@ -46,15 +67,11 @@ export class World {
       if (value === undefined) this.#nodes.delete(key);
       else this.#nodes.set(key, value);
     }
-    const passed: Address[] = [];
-    for (const address of delta.endpoints.flatMap(({ value }) => value?.addresses ?? [])) {
+    const addresses = delta.endpoints.flatMap(({ value }) => value?.addresses ?? []);
+    return addresses.filter((address) => {
       const owner = this.#ownerOf(address);
-      if (owner === undefined) continue;
-      const former = this.#owners.get(address);
-      if (former !== undefined && former !== owner) passed.push(address);
-      this.#owners.set(address, owner);
-    }
-    return passed;
+      return owner !== undefined && this.#owners.note(address, owner);
+    });
   }
 
   /** This node's internal IPv4 address, as far as its object is known and has one. */
@@ -67,17 +84,33 @@ export class World {
   }
 
   /** Where tunnel packets may come from. */
-  nodeAddresses(): Address[] {
+  #nodeAddresses(): Address[] {
     const addresses = [...this.#nodes.values()].map(({ internalIPv4 }) => internalIPv4);
     return addresses.filter((address) => address !== undefined);
   }
 
-  prefixes() {
-    return this.#cluster.prefixes({ extra: this.#options.clusterCIDRs });
+  /** What the datapath should be; undefined: nothing says what is inside the cluster (8.2). */
+  datapath({ self, gatewayIndexes, egressIndexes }: Numbering, now: RowsNow) {
+    const { all, pods, podsOf, known } = this.#cluster.prefixes({
+      extra: this.#options.clusterCIDRs,
+    });
+    if (!known) return undefined;
+    return desiredDatapath({
+      self,
+      nodes: this.#nodeAddresses(),
+      prefixes: { all, pods, own: podsOf(this.#options.node) },
+      endpoints: this.#placedAddresses(),
+      rows: now.rows,
+      held: this.#heldAddresses(now.admitted),
+      kernel: now.kernel,
+      pods: findPodDevices(now.kernel, this.ownAddresses().sort(compareAddresses)),
+      gatewayIndexes,
+      egressIndexes,
+    });
   }
 
   /** Every address that an endpoint holds, where its node is known. O(endpoints). */
-  *placedAddresses(): Generator<PlacedAddress> {
+  *#placedAddresses(): Generator<PlacedAddress> {
     const { table } = this.#engine;
     for (const slot of table.slots()) {
       const node = this.#nodes.get(table.at(slot).node)?.internalIPv4;
@@ -106,7 +139,7 @@ export class World {
   }
 
   /** Sources of this node's endpoints whose rows `admitted` leaves out (rule 7.9). */
-  heldAddresses(admitted: readonly Row[]): ReadonlySet<Address> {
+  #heldAddresses(admitted: readonly Row[]): ReadonlySet<Address> {
     const held = new Set<Address>();
     const wanted = this.#engine.rows();
     if (wanted.size === admitted.length) return held;
@@ -115,8 +148,11 @@ export class World {
     return held;
   }
 
+  /** Only where policies give it rows: others have no connections through gateways. */
   #ownerOf(address: Address): EndpointKey | undefined {
-    const slot = this.#engine.table.holder(address);
-    return slot === undefined ? undefined : this.#engine.table.at(slot).key;
+    const { table } = this.#engine;
+    const slot = table.holder(address);
+    if (slot === undefined || table.policiesOf(slot).policies.length === 0) return undefined;
+    return table.at(slot).key;
   }
 }
