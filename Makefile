@@ -42,6 +42,7 @@ endif
 
 kernel-packages:
 	$(call debian,libbpf1,the kernel tests write BPF maps through it)
+	$(call debian,bpftool,a test compares the programs' types with ours through it)
 
 lab-packages:
 	$(call debian,libbpf1,the agents program the kernel through it)

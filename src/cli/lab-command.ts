@@ -11,7 +11,8 @@ export const LAB_COMMAND: Command = {
       "the pods with the reference CNI plugins and runs one agent per node. down: takes all of " +
       "it away.",
     "policy apply FILE, policy delete NAME; pod add [NAME [NODE]], pod delete POD; label NODE " +
-      "KEY=VALUE or KEY-: changes the cluster, as kubectl would.",
+      "KEY=VALUE or KEY-: changes the cluster, as kubectl would. agent stop NODE, agent start " +
+      "NODE: what the kernel has goes on without it.",
     "check: every pod sends TCP, UDP and ICMP to the server, and a table compares the addresses " +
       "that the server saw with the plan. A sniffer outside watches for any other address.",
     "traffic: long-lived flows with checked bytes, to change things under. exec POD COMMAND: " +
@@ -72,7 +73,10 @@ export const LAB_COMMAND: Command = {
   positionals: [
     {
       name: "ACTION",
-      values: ["up", "down", "status", "policy", "pod", "label", "check", "traffic", "exec"],
+      values: [
+        ...["up", "down", "status", "policy", "pod", "label", "agent"],
+        ...["check", "traffic", "exec"],
+      ],
     },
     { name: "WORD", optional: true, repeatable: true },
   ],

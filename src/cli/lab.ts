@@ -8,6 +8,7 @@ import { labelNode } from "../apps/lab/objects.ts";
 import { LAB_NAME, LabPlace } from "../apps/lab/place.ts";
 import { addPod, deletePod } from "../apps/lab/pods.ts";
 import { applyPolicies, deletePolicy } from "../apps/lab/policies.ts";
+import { agentRuns, startAgent, stopAgent, waitForAgent } from "../apps/lab/processes.ts";
 import {
   checkData,
   renderCheck,
@@ -66,6 +67,8 @@ async function act(args: Arguments, terminal: Terminal): Promise<Exit> {
     }
     case "pod":
       return changePods(place, words, terminal);
+    case "agent":
+      return changeAgents(place, words, terminal);
     case "policy":
       return changePolicies(place, words, terminal);
     case "check":
@@ -164,6 +167,32 @@ async function changePods(
   if (verb !== "delete") throw new UsageError("write 'pod add' or 'pod delete'");
   const pod = await deletePod(lab, take(words, ["POD"])[0] as string);
   emit(`${pod.name} is gone\n`);
+  return EXIT.ok;
+}
+
+async function changeAgents(
+  place: LabPlace,
+  [verb, ...words]: readonly string[],
+  { emit }: Terminal,
+): Promise<Exit> {
+  const { nodes } = loadTopology(place);
+  if (verb !== "start" && verb !== "stop") {
+    throw new UsageError("write 'agent start' or 'agent stop'");
+  }
+  const [name] = take(words, ["NODE"]) as [string];
+  const node = nodes.find((one) => one.name === name);
+  if (node === undefined) {
+    const known = nodes.map((one) => one.name).join(", ");
+    throw new UsageError(`there is no node '${name}'`, `The nodes: ${known}.`);
+  }
+  if (verb === "stop") {
+    const ran = await stopAgent(place, name);
+    emit(ran ? `the agent of ${name} has ended\n` : `the agent of ${name} did not run\n`);
+    return EXIT.ok;
+  }
+  if (agentRuns(place, name) === undefined) startAgent(place, node);
+  await waitForAgent(place, node);
+  emit(`the agent of ${name} is ready\n`);
   return EXIT.ok;
 }
 

@@ -63,6 +63,10 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "this file of ours cannot be read",
     remedy: "remove it; what it remembers is lost, and uninstalling cannot restore it",
   },
+  UnfitNode: {
+    meaning: "this node cannot run it as things are; nothing was changed",
+    remedy: "do what is said above; `sluice doctor` checks again and shows the rest",
+  },
   NoCluster: {
     meaning: "nothing says what is inside it",
     remedy: "give Node objects with podCIDRs, ServiceCIDRs or IPPools, or --cluster-cidr",

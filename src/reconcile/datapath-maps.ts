@@ -129,9 +129,10 @@ export const COUNTED_REASONS: readonly string[] = REASONS.filter(
   ({ counter }) => counter === "program",
 ).map(({ name }) => name);
 
-/** The map that holds the programs' constants, and their bytes: struct sluice_settings. */
+/** The section of the programs' constants. */
 export const SETTINGS_MAP = ".rodata.settings";
 
+/** Those constants: struct sluice_settings. `self`: this node's internal IPv4 address. */
 export function encodeSettings(self: Address, settings: DatapathSettings): Uint8Array {
   const bytes = new Uint8Array(12);
   assert(settings.markShift >= 0 && settings.markShift <= MARK_SHIFT_MAX, "a mark has 32 bits");

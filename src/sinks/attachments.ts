@@ -1,6 +1,6 @@
-// Where our programs hang: at the ingress of pods' devices and at both hooks of the tunnel. Ours are
-// recognised by their place (priority and handle) and by their name, so that a restarted agent finds
-// its own, swaps them without a packet lost, and leaves foreign filters alone.
+// Where our programs hang: at the ingress of pods' devices and at both hooks of the tunnel. Ours
+// are recognised by their place (priority and handle) and by their name, so that a restarted agent
+// finds its own, swaps them without a packet lost, and leaves foreign filters alone.
 
 import { runCommand } from "../drivers/kernel/command.ts";
 import { readProgram } from "../drivers/kernel/bpf-program.ts";

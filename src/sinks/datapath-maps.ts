@@ -1,5 +1,5 @@
-// Our programs' maps in the kernel: makes what is pinned equal to what the datapath should be. Load,
-// diff, apply; only differences; all maps are written before anything is deleted from one.
+// Our programs' maps in the kernel: makes what is pinned equal to what the datapath should be.
+// Load, diff, apply; only differences; all maps are written before anything is deleted from one.
 
 import type { BatchResult } from "../drivers/kernel/batch.ts";
 import type { BpfMap } from "../drivers/kernel/bpf-map.ts";

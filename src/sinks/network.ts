@@ -14,7 +14,6 @@ import type { Address, Family } from "../net/address.ts";
 import { FAMILIES } from "../net/address.ts";
 import type { KernelState } from "../net/kernel-state.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
-import type { RoutingChanges } from "../reconcile/routing-diff.ts";
 import { diffRouting, isOurRule } from "../reconcile/routing-diff.ts";
 import type { Routing } from "../reconcile/routing.ts";
 import { buildRouting, isOurTable } from "../reconcile/routing.ts";
@@ -57,25 +56,30 @@ export function openNetwork({ settings, stateDirectory }: NetworkOptions): Netwo
   const sysctls = new FoundSysctls(stateDirectory);
   return {
     ensureTunnel: (underlayMtu) => ensureTunnel(settings, underlayMtu),
-    async apply(desired, { routes }, how) {
+    async apply(desired, { routes }, { prune }) {
       let written = setTunnelSysctls(settings.tunnelDevice);
-      const marked = new Set<string>();
-      const changes = new Map<Family, RoutingChanges>();
-      for (const family of FAMILIES) {
-        if (!carries(settings, family)) continue;
-        const wanted = buildRouting({ family, settings, desired, routes });
-        const actual = await readOurs(settings, family);
-        changes.set(family, diffRouting({ family, settings, wanted, actual }));
-        if (family === "IPv4") for (const device of wanted.marked) marked.add(validMark(device));
-      }
+      const families = FAMILIES.filter((family) => carries(settings, family));
+      const pairs = await Promise.all(
+        families.map(async (family) => {
+          const actual = await readOurs(settings, family);
+          return { family, wanted: buildRouting({ family, settings, desired, routes }), actual };
+        }),
+      );
+      // IPv6 has no rp_filter.
+      const marked = new Set(
+        pairs
+          .filter(({ family }) => family === "IPv4")
+          .flatMap(({ wanted }) => wanted.marked.map(validMark)),
+      );
       for (const path of marked) written += sysctls.set(path, ENABLED) ? 1 : 0;
-      for (const [family, { writes }] of changes) {
+      const changes = pairs.map((pair) => ({ ...pair, ...diffRouting({ settings, ...pair }) }));
+      for (const { family, writes } of changes) {
         await runIpBatch(family, writes);
         written += writes.length;
       }
+      if (!prune) return { written, deleted: 0 };
       let deleted = 0;
-      if (!how.prune) return { written, deleted };
-      for (const [family, { deletes }] of changes) {
+      for (const { family, deletes } of changes) {
         await runIpBatch(family, deletes);
         deleted += deletes.length;
       }
@@ -133,8 +137,10 @@ async function readOurs(
   settings: DatapathSettings,
   family: Family,
 ): Promise<Pick<Routing, "rules" | "routes">> {
-  const rules = await readMarkRules(family);
-  const routes = await readProtocolRoutes(family, settings.routeProtocol);
+  const [rules, routes] = await Promise.all([
+    readMarkRules(family),
+    readProtocolRoutes(family, settings.routeProtocol),
+  ]);
   return {
     rules: rules.filter((rule) => isOurRule(settings, rule)),
     routes: routes.filter(({ table }) => isOurTable(settings, table)),

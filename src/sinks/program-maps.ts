@@ -84,17 +84,18 @@ export function restorePins(options: {
   const restored: string[] = [];
   for (const id of new Set(programs.flatMap((program) => program?.mapIds ?? []))) {
     const map = unlessMissing(() => BpfMap.byId(id));
-    const place = map && lost.find(({ layout }) => isNamed(map, layout) && hasShape(map, layout));
-    if (place !== undefined) {
-      const path = join(place.directory, place.layout.name);
-      makeDirectory(place.directory);
-      // Programs of two versions may hang there, each with maps of its own: one of each is enough.
-      if (!restored.includes(path)) map?.pin(path);
+    if (map === undefined) continue;
+    const at = lost.findIndex(({ layout }) => isNamed(map, layout) && hasShape(map, layout));
+    // Programs of two versions may hang there, each with maps of its own: one of each is enough.
+    for (const { layout, directory } of at < 0 ? [] : lost.splice(at, 1)) {
+      makeDirectory(directory);
+      const path = join(directory, layout.name);
+      map.pin(path);
       restored.push(path);
     }
-    map?.close();
+    map.close();
   }
-  return [...new Set(restored)].sort();
+  return restored.sort();
 }
 
 /** Pins in one step in place of what is pinned there. */
@@ -132,7 +133,8 @@ function collect<L extends { readonly name: string }>(
 
 function checkShape(map: BpfMap, wanted: MapShape): BpfMap {
   if (hasShape(map, wanted)) return map;
-  const detail = `a map of another layout is pinned here: ${render(map.info)}; wanted: ${render(wanted)}`;
+  const found = `a map of another layout is pinned here: ${render(map.info)}`;
+  const detail = `${found}; wanted: ${render(wanted)}`;
   const { target } = map;
   map.close();
   throw new OperationError({ code: "ForeignLayout", op: "bpf_obj_get", target, detail });

@@ -32,6 +32,8 @@ export async function ensureTunnel(
   const link = present(kept ? found : await readLink(name), "the device that was just made");
   const differences = repairs(link, mtu);
   if (differences.length > 0) await runLink(name, ["set", "dev", name, ...differences]);
+  // By itself: in one request the kernel would do this first, and make a link-local address.
+  if (!link.up) await runLink(name, ["set", "dev", name, "up"]);
   return link.ifindex;
 }
 
@@ -45,13 +47,12 @@ function isOurs({ vxlan }: FoundLink): boolean {
   return vxlan?.external === true;
 }
 
-function repairs({ addressMode, mtu, arp, up }: FoundLink, wantedMtu: number): string[] {
+function repairs({ addressMode, mtu, arp }: FoundLink, wantedMtu: number): string[] {
   const words: string[] = [];
   // No link-local address: nothing of the kernel's own goes into the tunnel.
   if (addressMode !== undefined && addressMode !== "none") words.push("addrgenmode", "none");
   if (mtu !== wantedMtu) words.push("mtu", String(wantedMtu));
   if (arp) words.push("arp", "off");
-  if (!up) words.push("up");
   return words;
 }
 

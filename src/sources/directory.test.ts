@@ -210,8 +210,9 @@ describe("a watched directory", () => {
     const log: string[] = [];
     const onChanges = (changes: readonly ObjectChange[]) => log.push(...changes.map(lineOf));
     const source = watchDirectory({ path, debounceMs: QUIET_MS, onChanges, onIssues: () => 0 });
-    const policy = "apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata: {name: p}\n";
-    await writeFile(join(path, "p.yaml"), policy);
+    const kind = "CiliumEgressGatewayPolicy";
+    const policy = { apiVersion: "cilium.io/v2", kind, metadata: { name: "p" } };
+    await writeFile(join(path, "p.yaml"), JSON.stringify(policy));
     await until(() => log.length > 0, () => "no change");
     assert.deepEqual(log, ["!p"]);
     await source.close();

@@ -101,7 +101,8 @@ class WatchedDirectory implements DirectoryWatch {
       const deaf = this.#watch(stamp);
       const stamps = await this.#stamps();
       const changed = [...stamps].filter(([file, found]) => !this.#has(file, found));
-      const quiet = [stamp, ...changed.map(([, found]) => found)].every((one) => this.#isQuiet(one));
+      const fresh = [stamp, ...changed.map(([, found]) => found)];
+      const quiet = fresh.every((one) => this.#isQuiet(one));
       if (!this.#mayTake(quiet)) return this.#quietMs;
       const files = await this.#read(stamps);
       if (files === undefined) return this.#quietMs;

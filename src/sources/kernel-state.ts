@@ -1,4 +1,4 @@
-// This node's kernel as a source: a fresh list after each burst of events, given on when it differs.
+// This node's kernel as a source: a fresh list after each burst of events, given when it differs.
 
 import { readKernelState } from "../drivers/kernel/ip-list.ts";
 import { monitorKernel } from "../drivers/kernel/ip-monitor.ts";

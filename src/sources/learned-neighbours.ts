@@ -7,9 +7,9 @@ import type { BridgeEntry, KernelState, Neighbour } from "../net/kernel-state.ts
 const KEPT_MAX = 4096;
 
 /**
- * `now` with what is missing from it of `before`: the bridges' neighbours while their addresses have
- * no other MAC address and their ports stay in the bridge, and the bridges' entries for them. Gives
- * `now` itself where nothing is missing, or far too much.
+ * `now` with what is missing from it of `before`: the bridges' neighbours while their addresses
+ * have no other MAC address and their ports stay in the bridge, and the bridges' entries for them.
+ * Gives `now` itself where nothing is missing, or far too much.
  */
 export function keepLearned(before: KernelState, now: KernelState): KernelState {
   const entries = lostEntries(before, now);

@@ -107,7 +107,7 @@ describe("pruning YAML", () => {
         });
         assert.deepEqual(pruned, full);
       }),
-      { numRuns: 1000 },
+      { numRuns: 1500 },
     );
     assert.ok(shortened > 300, `only ${shortened} texts became shorter`);
   });

@@ -22,10 +22,19 @@ export async function askStatus(address: string): Promise<StatusDocument> {
   }).catch((cause: unknown) => {
     throw new OperationError({ code: "NoAgent", op, target, cause });
   });
-  if (!response.ok) throw foreign(`it answers ${response.status}: ${(await response.text()).trim()}`);
-  const document: unknown = await response.json().catch(() => undefined);
+  const text = await response.text().catch(() => "");
+  if (!response.ok) throw foreign(`it answers ${response.status}: ${text.trim()}`);
+  const document = parsed(text);
   if (!isStatus(document)) throw foreign("what answers there is no agent of this version");
   return document;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isStatus(document: unknown): document is StatusDocument {

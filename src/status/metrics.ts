@@ -28,7 +28,7 @@ export function renderMetrics(document: StatusDocument): string {
 function ofNode(document: StatusDocument): Metric[] {
   const { node, version, ready, synced, counts, turns, gateways, egressIPs, sinks } = document;
   return [
-    gauge("info", "The node and the version of its agent.", [{ labels: { node, version }, value: 1 }]),
+    gauge("info", "Node and version of its agent.", [{ labels: { node, version }, value: 1 }]),
     gauge("ready", "1: the kernel has what should be.", [{ value: Number(ready) }]),
     gauge(
       "source_synced",

@@ -62,12 +62,16 @@ function renderPolicies(policies: readonly PolicyStatus[], screen: Screen, emit:
     distribution,
     thousands(endpoints),
     gateways === 0 ? screen.paint("error", "0") : thousands(gateways),
-    conditions.length === 0
-      ? screen.glyphs.dash
-      : screen.paint("warning", conditions.map(({ type, reason }) => `${type}: ${reason}`).join(", ")),
+    conditionsCell(conditions, screen),
   ]);
   renderTable({ columns: POLICY_COLUMNS, rows, size: rows.length, seeAll: SEE_ALL }, screen, emit);
   emit("\n");
+}
+
+function conditionsCell(conditions: PolicyStatus["conditions"], screen: Screen): string {
+  if (conditions.length === 0) return screen.glyphs.dash;
+  const texts = conditions.map(({ type, reason }) => `${type}: ${reason}`);
+  return screen.paint("warning", texts.join(", "));
 }
 
 const GATEWAY_COLUMNS: readonly Column[] = [

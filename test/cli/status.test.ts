@@ -22,13 +22,14 @@ function sluiceStatus(...words: string[]): Promise<Finished> {
 }
 
 async function agent(t: TestContext, ready: boolean): Promise<string> {
-  const document = () => Promise.resolve(sampleStatus({ ready, waitingFor: ready ? "" : "rows" }));
+  const waitingFor = ready ? "" : "rows";
+  const document = () => Promise.resolve(sampleStatus({ ready, waitingFor }));
   const server = await serveStatus({ listen: "[::1]:0", metricsListen: "", document });
   t.after(() => server.close());
   return server.address;
 }
 
-test("sluice status shows the agent's status, and exits with 1 while it is not ready", async (t) => {
+test("sluice status shows the status, and exits with 1 while it is not ready", async (t) => {
   const good = await sluiceStatus("--address", await agent(t, true));
   assert.deepEqual([good.exit, good.stderr], [0, ""]);
   assert.match(good.stdout, /^gw-1  ready · sluice 1\.2\.3\n/);

@@ -40,6 +40,9 @@ export const GATEWAY_INDEX = 5;
 export const EGRESS_INDEX = 7;
 export const EGRESS_INDEX_V6 = 8;
 
+/** Reasons that only a packet from a tunnel can have: tunnel.test.ts reaches them. */
+export const FROM_TUNNEL_REASONS = ["SpoofedTunnel", "NotServed", "TunnelRequest", "TunnelReply"];
+
 /** `device`: that of the pods 10.0.1.5 and fd00:1::5. */
 export function sampleDatapath(device: number): NodeDatapath {
   const endpoint = (text: string, node: string, ifindex: number) => ({

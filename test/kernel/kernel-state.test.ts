@@ -118,7 +118,8 @@ kernelTest("a pod behind a bridge is found after a probe, and stays found", asyn
     shell(`ip link add h${i} type veth peer name eth0 netns ${pid}
       ip link set h${i} master br0 up
       nsenter -t ${pid} -n sysctl -qw net.ipv6.conf.all.disable_ipv6=1
-      nsenter -t ${pid} -n sh -c 'ip link set eth0 up; ip address add 10.5.0.${i + 2}/24 dev eth0'`);
+      nsenter -t ${pid} -n ip link set eth0 up
+      nsenter -t ${pid} -n ip address add 10.5.0.${i + 2}/24 dev eth0`);
   }
   const pod = address("10.5.0.2");
   const { source, until } = watch(t);

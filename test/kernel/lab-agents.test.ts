@@ -119,3 +119,29 @@ test("a policy that appears and goes breaks no flow that is older [8.5]", { skip
   assert.ok(flows.every(({ first, last, sent, answered }) => first === last && sent === answered));
   assert.deepEqual(leaks, []);
 });
+
+test("without agents everything goes on, and a new pod waits for one [8.5, 8.7]", {
+  skip,
+}, async (t) => {
+  const { name, lab } = makeLab(t);
+  const nodes = ["worker-1", "worker-2", "gateway-1", "gateway-2", "gateway-3"];
+  succeed(lab("up", "--ipv6"));
+  succeed(lab("policy", "apply", POLICY));
+  assertFits(lab);
+  const { flows, leaks } = await trafficDuring(name, 8, () => {
+    const status = JSON.parse(succeed(lab("status", "-o", "json"))) as {
+      readonly nodes: readonly { readonly agent: { readonly pid: number } }[];
+    };
+    for (const { agent } of status.nodes) process.kill(agent.pid, "SIGKILL");
+  });
+  const broken = flows.filter((one) => one.broken !== null || one.sent !== one.answered);
+  assert.deepEqual({ broken, leaks }, { broken: [], leaks: [] });
+  assertFits(lab);
+  succeed(lab("pod", "add", "late", "worker-1"));
+  const held = check(lab, "--once");
+  const late = held.flows.filter(({ pod }) => pod === "late");
+  assert.deepEqual(late.map(({ seen }) => seen), Array(6).fill(null));
+  assert.deepEqual(held.leaks, []);
+  for (const node of nodes) assert.match(succeed(lab("agent", "start", node)), /ready/);
+  assertFits(lab);
+});

@@ -1,5 +1,5 @@
-// Runs a pinned program on a packet made by hand (BPF_PROG_TEST_RUN), and makes the packets: Ethernet,
-// tags, IPv4 or IPv6, byte by byte without a line of src/.
+// Runs a pinned program on a packet made by hand (BPF_PROG_TEST_RUN), and makes the packets:
+// Ethernet, tags, IPv4 or IPv6, byte by byte without a line of src/.
 
 import koffi from "koffi";
 import { openMap } from "./raw-map.ts";
@@ -79,7 +79,8 @@ export function ethernet(type: number, payload: Buffer, tags: readonly number[] 
   return Buffer.concat([head, ...tagged, payload]);
 }
 
-function ipv4({ from, to, fragment = 0, protocol = UDP, payload = Buffer.alloc(8) }: Frame): Buffer {
+function ipv4({ from, to, fragment = 0, protocol = UDP, ...rest }: Frame): Buffer {
+  const { payload = Buffer.alloc(8) } = rest;
   const header = Buffer.alloc(20);
   header[0] = 0x45;
   header.writeUInt16BE(20 + payload.length, 2);

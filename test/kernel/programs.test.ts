@@ -1,12 +1,12 @@
-// The compiled programs on packets made by hand, with maps filled by the sink: the verdict, the mark
-// and the reason that is counted. What the tunnel says of a packet cannot be made by hand: packets
-// through a real one are in tunnel.test.ts.
+// The compiled programs on packets made by hand, with maps filled by the sink: the verdict, the
+// mark and the reason that is counted. What the tunnel says of a packet cannot be made by hand:
+// packets through a real one are in tunnel.test.ts.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { DEFAULT_SETTINGS } from "../../src/reconcile/datapath.ts";
-import { ABI_DIRECTORY } from "../../src/reconcile/datapath-maps.ts";
+import { ABI_DIRECTORY, COUNTED_REASONS } from "../../src/reconcile/datapath-maps.ts";
 import type { MarkClass } from "../../src/reconcile/mark.ts";
 import {
   encodeMark,
@@ -17,7 +17,8 @@ import {
   INDEX_UNKNOWN_GATEWAY,
 } from "../../src/reconcile/mark.ts";
 import { PROGRAM_NAMES } from "../../src/sinks/programs.ts";
-import { EGRESS_INDEX, EGRESS_INDEX_V6, GATEWAY_INDEX } from "./datapath-node.ts";
+import { EGRESS_INDEX, EGRESS_INDEX_V6, FROM_TUNNEL_REASONS } from "./datapath-node.ts";
+import { GATEWAY_INDEX } from "./datapath-node.ts";
 import { ifindexOf, objectMissing, openNode, sampleDatapath } from "./datapath-node.ts";
 import { mountPrivateBpffs } from "./private-bpffs.ts";
 import { enterPrivateNetns, shell } from "./private-netns.ts";
@@ -256,6 +257,13 @@ test(`${toTunnel} reads a mark where the settings put it [8.3]`, { skip }, async
   const want = { packet: pod4("203.0.113.7"), mark: shiftedMark + 0x8fff, marked: 0x8fff };
   await check(toTunnel, { ...want, reason: "SentRequest" }, moved as Node);
   await check(toTunnel, { ...want, ...STRAY });
+});
+
+test("every reason of the programs is reached, here or through a tunnel", () => {
+  const wants = [...Object.values(FROM_POD), ...Object.values(TO_TUNNEL)].flat();
+  const reached = new Set([...wants.map(({ reason }) => reason), "ForeignTunnel"]);
+  const others = COUNTED_REASONS.filter((reason) => !reached.has(reason));
+  assert.deepEqual(others, FROM_TUNNEL_REASONS);
 });
 
 test(`${fromTunnel} drops what came through no tunnel [8.9]`, { skip }, async () => {

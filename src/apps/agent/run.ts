@@ -1,12 +1,13 @@
 // An agent with its sources and its status, from start to the signal that ends it.
 
 import { probeNeighbours } from "../../drivers/kernel/neighbour-probe.ts";
-import type { OperationError } from "../../lib/operation-error.ts";
+import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
 import { watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
 import { serveStatus } from "../../status/serve.ts";
 import { Agent } from "./agent.ts";
+import { errorsOf, runChecks } from "./doctor.ts";
 import type { AgentOptions } from "./options.ts";
 import { statusOf } from "./status-of.ts";
 
@@ -27,6 +28,7 @@ export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep
 
 /** Runs until `signal`. Throws OperationError for what keeps it from starting. */
 export async function runAgent(options: RunOptions): Promise<void> {
+  await refuseUnfit(options);
   const log = (message: string, fields: Readonly<Record<string, string>>) => {
     const texts = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
     options.tell(`${[new Date().toISOString(), message, ...texts].join(" ")}\n`);
@@ -58,6 +60,15 @@ export async function runAgent(options: RunOptions): Promise<void> {
   await Promise.all([directory.close(), kernel.close(), http.close()]);
   await agent.close();
   log("ended", { afterSeconds: ((performance.now() - begun) / 1000).toFixed(1) });
+}
+
+/** Says everything that is wrong with the node at once, before anything is changed. */
+async function refuseUnfit(options: RunOptions): Promise<void> {
+  const errors = errorsOf(await runChecks(options));
+  if (errors.length === 0) return;
+  const texts = errors.map(({ check, message, remedy }) => `${check}: ${message}; ${remedy}`);
+  const target = `node ${options.node}`;
+  throw new OperationError({ code: "UnfitNode", op: "doctor", target, detail: texts.join(". ") });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

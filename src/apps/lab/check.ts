@@ -82,14 +82,15 @@ type Attempt = Omit<CheckResult, "attempts" | "leaksBefore">;
 async function attempt(place: LabPlace, topology: Topology): Promise<Attempt> {
   const expected = await expectations(place, topology);
   if (expected.length === 0) throw new LabError("there is no pod", "Add one: sluice lab pod add");
-  const sniffer = await Sniffer.start(place, topology);
   const pods = [...new Set(expected.map(({ pod }) => pod))];
   const identifiers = chooseIdentifiers(expected.length);
-  const [answers] = await Promise.all([
-    Promise.all(pods.map((pod) => probe(place, topology, pod))),
-    Promise.all(expected.map((one, i) => ping(place, one, identifiers[i] as number))),
-  ]);
-  const sniffed = await sniffer.stop();
+  const { sniffed, value } = await Sniffer.during({ place, topology }, () =>
+    Promise.all([
+      Promise.all(pods.map((pod) => probe(place, topology, pod))),
+      Promise.all(expected.map((one, i) => ping(place, one, identifiers[i] as number))),
+    ]),
+  );
+  const [answers] = value;
   const byPod = new Map(pods.map((pod, i) => [pod, answers[i] as readonly Seen[]]));
   const paths = expected.map((one, i): CheckedPath => {
     const said = (byPod.get(one.pod) ?? []).filter(({ server }) => server === one.server);

@@ -14,6 +14,8 @@ const METRICS = "127.0.0.1:9878";
 const SERVER_START_MS = 10_000;
 const POLL_MS = 20;
 const AGENT_START_S = 60;
+/** An agent that takes longer to end is ended by force. */
+const AGENT_END_MS = 10_000;
 /** An agent that is not seen after this time, and every so often, has ended. */
 const AGENT_SEEN_MS = 500;
 /** Lines of a log that an error repeats; where in the code it happened, the log itself says. */
@@ -83,6 +85,19 @@ export function agentRuns(place: LabPlace, node: string): number | undefined {
       return false;
     }
   });
+}
+
+/** Ends the agent of a node, as a node's supervisor would; false: it did not run. */
+export async function stopAgent(place: LabPlace, node: string): Promise<boolean> {
+  const pid = agentRuns(place, node);
+  if (pid === undefined) return false;
+  const deadline = performance.now() + AGENT_END_MS;
+  process.kill(pid, "SIGTERM");
+  while (agentRuns(place, node) === pid) {
+    if (performance.now() > deadline) process.kill(pid, "SIGKILL");
+    await pause(POLL_MS);
+  }
+  return true;
 }
 
 /** What the agent of a node says of itself; undefined: it does not answer. */

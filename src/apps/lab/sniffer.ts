@@ -38,7 +38,7 @@ export class Sniffer {
   }
 
   /** Begins to watch; returns when nothing is missed any more. */
-  static async start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
+  static async #start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
     const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
     const args = [`--net=${place.path(BRIDGES.outside)}`, "tcpdump", ...options, filterFor(server)];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -56,7 +56,21 @@ export class Sniffer {
     return sniffer;
   }
 
-  async stop(): Promise<Sniffed> {
+  /** Watches during `work`; what it saw, and what `work` gave. */
+  static async during<T>(
+    lab: { readonly place: LabPlace; readonly topology: Topology },
+    work: () => Promise<T>,
+  ): Promise<{ readonly sniffed: Sniffed; readonly value: T }> {
+    const sniffer = await Sniffer.#start(lab.place, lab.topology);
+    try {
+      const value = await work();
+      return { sniffed: await sniffer.#stop(), value };
+    } finally {
+      sniffer.#child.kill("SIGTERM");
+    }
+  }
+
+  async #stop(): Promise<Sniffed> {
     await pause(SETTLE_MS);
     this.#child.kill("SIGTERM");
     await this.#closed;

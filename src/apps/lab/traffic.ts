@@ -85,8 +85,22 @@ export async function runTraffic(
   const pods = loadPods(place).map(({ name }) => name);
   if (pods.length === 0) throw new LabError("there is no pod", "Add one: sluice lab pod add");
   const plans = await PlanWatch.start(place, topology);
-  const sniffer = await Sniffer.start(place, topology);
-  const clients = pods.map((pod) => new Client({ place, topology, pod, options }));
+  const { sniffed, value: clients } = await Sniffer.during({ place, topology }, async () => {
+    const all = pods.map((pod) => new Client({ place, topology, pod, options }));
+    await untilEnded(all, plans, options);
+    return all;
+  });
+  const left = new Set(loadPods(place).map(({ name }) => name));
+  return judge({ clients: clients.filter(({ pod }) => left.has(pod)), plans, sniffed, pods });
+}
+
+const WATCH_MS = 200;
+
+async function untilEnded(
+  clients: readonly Client[],
+  plans: PlanWatch,
+  options: TrafficOptions,
+): Promise<void> {
   // An interrupt reaches the clients too: they end early and report.
   const ignore = () => undefined;
   process.on("SIGINT", ignore);
@@ -98,12 +112,7 @@ export async function runTraffic(
     options.onProgress(progressOf(clients, plans.changes, options));
   }
   process.off("SIGINT", ignore);
-  const sniffed = await sniffer.stop();
-  const left = new Set(loadPods(place).map(({ name }) => name));
-  return judge({ clients: clients.filter(({ pod }) => left.has(pod)), plans, sniffed, pods });
 }
-
-const WATCH_MS = 200;
 
 /** The plan while it changes: what it promised at any time, and where it stands. */
 class PlanWatch {

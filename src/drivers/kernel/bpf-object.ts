@@ -24,7 +24,8 @@ export class BpfObject {
   static open(path: string): BpfObject {
     const object = libbpf().openObject(path);
     if (typeof object === "bigint") return new BpfObject(path, object);
-    throw new OperationError({ code: errnoName(object), op: "bpf_object__open_file", target: path });
+    const code = errnoName(object);
+    throw new OperationError({ code, op: "bpf_object__open_file", target: path });
   }
 
   /** Lets the programs use a map that exists, instead of making theirs. */

@@ -27,7 +27,9 @@ export function runCommand(
 ): Promise<string> {
   const target = options.target ?? [tool, ...args.slice(0, 4)].join(" ");
   return new Promise((resolve, reject) => {
-    const child = spawn(tool, args, { stdio: "pipe", timeout: TIMEOUT_MS });
+    const child = spawn(tool, args, { stdio: "pipe" });
+    // The `timeout` of spawn goes on waiting, and keeps this process, for a tool that never began.
+    const timer = setTimeout(() => child.kill(), TIMEOUT_MS);
     const out: Buffer[] = [];
     let complaint = "";
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
@@ -35,10 +37,12 @@ export function runCommand(
       complaint = (complaint + text).slice(0, COMPLAINT_MAX);
     });
     child.on("error", (cause: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       const code = cause.code === "ENOENT" ? "MissingTool" : (cause.code ?? "EIO");
       reject(new OperationError({ code, op: tool, target, cause }));
     });
     child.on("close", (status, signal) => {
+      clearTimeout(timer);
       if (status === 0) return resolve(Buffer.concat(out).toString("utf8"));
       const code = signal === null ? "ToolFailed" : "ToolHung";
       const detail = complaint.trim().replaceAll("\n", "; ") || `ended with ${status ?? signal}`;

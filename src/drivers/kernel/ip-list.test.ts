@@ -69,7 +69,7 @@ test("routes are the unicast ones of all tables but the local one", () => {
     protocol: 83,
   });
   assert.deepEqual(
-    found.slice(1).map(({ destination, device, via, metric }) => [destination, device, via, metric]),
+    found.slice(1).map((one) => [one.destination, one.device, one.via, one.metric]),
     [
       [prefix("10.5.0.7/32"), "v0", undefined, 7],
       [prefix("10.6.0.0/16"), "v0", address("fe80::1"), 0],

@@ -79,6 +79,7 @@ export interface Log {
   free(): void;
 }
 
+/** Room for a log of `size` bytes, empty; to be freed, and not to be read after that. */
 export function makeLog(size: number): Log {
   const address = koffi.alloc("char", size) as Pointer;
   const bytes = Buffer.from(koffi.view(address, size)).fill(0);

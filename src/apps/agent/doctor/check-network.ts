@@ -33,7 +33,7 @@ function isPodDevice({ kind, peerElsewhere }: DoctorLink): boolean {
 }
 
 /** Names of our own programs at tc hooks, see bpf/sluice.bpf.c. */
-const OURS: ReadonlySet<string> = new Set(["from_pod", "to_tunnel", "from_tunnel"]);
+const OURS = /^sluice_/;
 
 /** Datapaths that take packets past connection tracking, routing and nftables. */
 const DATAPATHS = [
@@ -69,7 +69,7 @@ export function checkBypass({ links, programs }: NetworkFacts): Finding[] {
     const message = `${name} runs here (${seen}): packets bypass the kernel's stack`;
     findings.push(bad("error", { check, message, remedy }));
   }
-  const others = programs.filter((one) => !known.has(one) && !OURS.has(one.name));
+  const others = programs.filter((one) => !known.has(one) && !OURS.test(one.name));
   for (const { device, hook, name } of others.filter((one) => isPodHook(one, links))) {
     const message = `another program (${name}) is at the tc ${hook} hook of ${device}`;
     const remedy = "see whose it is: if it redirects packets, policies do not reach them";
@@ -112,7 +112,7 @@ export function checkTunnel(
   if (rival !== undefined) {
     const message = `UDP port ${tunnelPort} belongs to the vxlan device ${rival.name}`;
     findings.push(bad("error", { check, message, remedy }));
-  } else if (hasUdpSocket(udp, tunnelPort)) {
+  } else if (own?.port !== tunnelPort && hasUdpSocket(udp, tunnelPort)) {
     const message = `another program listens on UDP port ${tunnelPort}`;
     findings.push(bad("error", { check, message, remedy }));
   }

@@ -84,7 +84,7 @@ describe("a check of the devices", () => {
         links: found.filter((one) => "kind" in one),
         programs: found.filter((one) => "device" in one),
       });
-    assert.deepEqual(levels(check(link("veth1"), program("veth1", "from_pod"))), ["ok"]);
+    assert.deepEqual(levels(check(link("veth1"), program("veth1", "sluice_from_pod"))), ["ok"]);
     assert.deepEqual(levels(check(link("cilium_host"))), ["error"]);
     assert.match(check(link("cilium_host"))[0]?.remedy ?? "", /--datapath none/);
     assert.deepEqual(levels(check(program("eth0", "cil_from_netdev"))), ["error"]);
@@ -106,6 +106,8 @@ describe("a check of the devices", () => {
     const socket = (port: string) =>
       `  sl  local_address\n  120: 00000000:${port} 00000000:0000 07 00000000:00000000\n`;
     assert.deepEqual(check([], socket("2119")), ["error"]);
+    // The kernel's own socket, of our own device.
+    assert.deepEqual(check([link("sluice0", vxlan)], socket("2119")), ["ok"]);
     assert.deepEqual(check([], socket("2118")), ["ok"]);
   });
 });
