@@ -63,6 +63,14 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "this file of ours cannot be read",
     remedy: "remove it; what it remembers is lost, and uninstalling cannot restore it",
   },
+  ForeignFilter: {
+    meaning: "somebody else's tc filter has the place of ours",
+    remedy: "see whose it is: tc filter show dev DEVICE ingress; move or remove it",
+  },
+  ForeignObject: {
+    meaning: "the object file is not that of Sluice's programs",
+    remedy: "build it again: make build",
+  },
   UnfitNode: {
     meaning: "this node cannot run it as things are; nothing was changed",
     remedy: "do what is said above; `sluice doctor` checks again and shows the rest",

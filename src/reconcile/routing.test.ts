@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { address, prefix } from "../../test/support/sample-plan.ts";
+import { present } from "../lib/assert.ts";
 import type { Route } from "../net/kernel-state.ts";
 import type { NodeDatapath } from "./datapath.ts";
 import { DEFAULT_SETTINGS } from "./datapath.ts";
 import { diffRouting, isOurRule } from "./routing-diff.ts";
-import type { Routing } from "./routing.ts";
 import { buildRouting } from "./routing.ts";
 
 const settings = DEFAULT_SETTINGS;
@@ -68,7 +68,8 @@ function routesOf(table: number, routes: readonly Route[]): string[] {
 }
 
 test("policy traffic goes into the tunnel but for the cluster, answers to pods", () => {
-  assert.deepEqual(lines(ROUTES.slice(0, 1)).filter((line) => !/ 2?\d{5}/.test("") && !/21018|25114/.test(line)), [
+  const whole = lines(ROUTES).filter((line) => !/ table (?:21018|25114) /.test(line));
+  assert.deepEqual(whole, [
     "route replace throw 10.0.0.0/8 table 21000 proto 83",
     "route replace throw 192.168.1.0/24 table 21000 proto 83",
     "route replace unicast 0.0.0.0/0 dev sluice0 table 21000 proto 83",
@@ -89,8 +90,10 @@ test("an egress IP on another device than the default route's has that device's 
   const all = lines(ROUTES);
   assert.ok(all.includes("rule add priority 90 fwmark 0x2002/0x3fff table 21018 protocol 83"));
   assert.ok(all.includes("rule add priority 90 fwmark 0x3002/0x3fff table 25114 protocol 83"));
-  assert.deepEqual(routesOf(21018, ROUTES), ["10.244.0.0/16 dev sluice0", "203.0.113.0/24 dev eth1"]);
-  const second = [...ROUTES, route({ to: "0.0.0.0/0", dev: "eth1", via: "203.0.113.254", metric: 9 })];
+  const linkOnly = ["10.244.0.0/16 dev sluice0", "203.0.113.0/24 dev eth1"];
+  assert.deepEqual(routesOf(21018, ROUTES), linkOnly);
+  const uplink = { to: "0.0.0.0/0", dev: "eth1", via: "203.0.113.254", metric: 9 };
+  const second = [...ROUTES, route(uplink)];
   assert.deepEqual(routesOf(25114, second), [
     "throw 10.0.0.0/8",
     "throw 192.168.1.0/24",
@@ -130,12 +133,11 @@ test("only differences are written, and a replaced route is not deleted", () => 
   const wanted = buildRouting({ family, settings, desired, routes: ROUTES });
   const unchanged = diffRouting({ family, settings, wanted, actual: wanted });
   assert.deepEqual(unchanged, { writes: [], deletes: [] });
-  const [rule, ...rules] = wanted.rules;
-  const { routes } = wanted;
-  const other = { ...routes[0], device: "eth7" } as Routing["routes"][number];
-  const stray = { ...other, destination: prefix("198.18.0.0/15") };
-  const actual = { rules: [...rules, { ...rule, table: 21007 }], routes: [other, ...routes.slice(1), stray] };
-  const { writes, deletes } = diffRouting({ family, settings, wanted, actual: actual as Routing });
+  const rules = wanted.rules.map((rule, i) => (i === 0 ? { ...rule, table: 21007 } : rule));
+  const routes = wanted.routes.map((one, i) => (i === 0 ? { ...one, device: "eth7" } : one));
+  const stray = { ...present(routes[0], "a route"), destination: prefix("198.18.0.0/15") };
+  const actual = { rules, routes: [...routes, stray] };
+  const { writes, deletes } = diffRouting({ family, settings, wanted, actual });
   assert.deepEqual(writes, [
     "route replace throw 10.0.0.0/8 table 21000 proto 83",
     "rule add priority 92 fwmark 0x1000/0x3000 table 21000 protocol 83",

@@ -4,7 +4,7 @@
 //   rule  (gateway | index) -> table + 16 + index     an egress IP on another device than the
 //   rule  (local | index)   -> table + 4112 + index   default route's: that device's routes
 //   rule  gateway           -> table + 1              pods: through the tunnel
-//   rule  tunnel            -> table                  everything but the cluster: through the tunnel
+//   rule  tunnel            -> table                  all but the cluster: through the tunnel
 //
 // The gateway's rules serve requests, their answers, and the reverse look-up of rp_filter for both
 // (net/ipv4/fib_frontend.c, fib_validate_source: with src_valid_mark it asks with the mark).
@@ -58,7 +58,7 @@ export interface TableRoute {
 export interface Routing {
   readonly rules: readonly PolicyRule[];
   readonly routes: readonly TableRoute[];
-  /** With egress IPs whose answers only the rules above let in: rp_filter must ask with the mark. */
+  /** Devices whose answers only these rules let in: rp_filter must ask with the mark. */
   readonly marked: readonly string[];
 }
 

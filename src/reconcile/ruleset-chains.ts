@@ -9,13 +9,10 @@
 // A flow's class and index stand in the connection's mark. Packets carry a proposal of our programs
 // in theirs when they arrive, and the decision when they leave the first chain (mark.ts).
 
-import type { NftChain, NftHook } from "../net/nft-table.ts";
 import type { DatapathSettings } from "./datapath.ts";
-import type { MarkClass } from "./mark.ts";
-import { CLASS_MASK, encodeMark, INDEX_BITS, INDEX_NONE, INDEX_REPLY } from "./mark.ts";
-import { INDEX_UNKNOWN_GATEWAY, MARK_MASK, shiftMark } from "./mark.ts";
-
-export type NamedChain = readonly [name: string, chain: NftChain];
+import { INDEX_NONE, INDEX_REPLY, INDEX_UNKNOWN_GATEWAY, shiftMark } from "./mark.ts";
+import type { NamedChain } from "./ruleset-words.ts";
+import { base, called, hex, Marks } from "./ruleset-words.ts";
 
 // Kubernetes' and the CNIs' chains stand at the plain priorities of nf_ip_hook_priorities.
 /** mangle + 1: after connection tracking, before DNAT and the routing decision. */
@@ -56,46 +53,6 @@ export function standingChains(settings: DatapathSettings, tunnelMtu: number): N
     ...tunnelGuard(settings),
     ...leavingChains(settings, marks),
   ];
-}
-
-/** Our bits as nft writes them. */
-class Marks {
-  readonly #shift: number;
-  /** All bits but ours. */
-  readonly others: string;
-  readonly #class: string;
-  readonly #all: string;
-  readonly index: string;
-
-  constructor({ markShift }: DatapathSettings) {
-    this.#shift = markShift;
-    this.#class = hex(shiftMark(CLASS_MASK, markShift));
-    this.#all = hex(shiftMark(MARK_MASK, markShift));
-    this.index = hex(shiftMark((1 << INDEX_BITS) - 1, markShift));
-    this.others = hex(~shiftMark(MARK_MASK, markShift) >>> 0);
-  }
-
-  /** `what`'s class is one of `kinds`. */
-  isClass(what: "meta" | "ct", kind: MarkClass): string {
-    return `${what} mark & ${this.#class} == ${this.value(kind, 0)}`;
-  }
-
-  isNone(what: "meta" | "ct"): string {
-    return `${what} mark & ${this.#class} == 0`;
-  }
-
-  isAny(what: "meta" | "ct"): string {
-    return `${what} mark & ${this.#class} != 0`;
-  }
-
-  /** Our bits of `what`, for a comparison or a map. */
-  bits(what: "meta" | "ct"): string {
-    return `${what} mark & ${this.#all}`;
-  }
-
-  value(kind: MarkClass, index: number): string {
-    return hex(encodeMark(kind, index, this.#shift));
-  }
 }
 
 /** In prerouting: what becomes of a packet's proposal. */
@@ -292,16 +249,4 @@ const DROPS = [
 
 function dropping(reason: string): NamedChain {
   return [`drop_${reason}`, called([`counter name ${reason} drop`])];
-}
-
-function called(rules: readonly string[]): NftChain {
-  return { hook: undefined, rules };
-}
-
-function base(name: string, hook: NftHook, rules: readonly string[]): NamedChain {
-  return [name, { hook, rules }];
-}
-
-function hex(bits: number): string {
-  return `0x${bits.toString(16)}`;
 }

@@ -77,8 +77,8 @@ function changes(
 
 function declareSet(table: string, name: string, set: NftSet): string {
   const flags = set.interval ? " flags interval ;" : "";
-  if (set.valueType === undefined) return `add set ${table} ${name} { type ${set.keyType} ;${flags} }`;
-  return `add map ${table} ${name} { type ${set.keyType} : ${set.valueType} ;${flags} }`;
+  const [kind, value] = set.valueType === undefined ? ["set", ""] : ["map", ` : ${set.valueType}`];
+  return `add ${kind} ${table} ${name} { type ${set.keyType}${value} ;${flags} }`;
 }
 
 function declareChain(table: string, name: string, { hook }: NftChain): string {

@@ -59,8 +59,9 @@ test("a chain leads only to chains and sets that are there", () => {
   const values = [...table.sets.values()].flatMap(({ elements }) => [...elements.values()]);
   const rules = [...table.chains.values()].flatMap((chain) => chain.rules ?? []);
   for (const text of [...rules, ...values]) {
-    for (const [, name = ""] of text.matchAll(/goto (\w+)/g)) assert.ok(table.chains.has(name), text);
-    for (const [, name = ""] of text.matchAll(/@(\w+)/g)) assert.ok(table.sets.has(name), text);
+    for (const [, kind, name = ""] of text.matchAll(/(goto |@)(\w+)/g)) {
+      assert.ok((kind === "@" ? table.sets : table.chains).has(name), text);
+    }
   }
 });
 

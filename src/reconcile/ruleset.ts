@@ -12,7 +12,8 @@ import { FAMILIES, familyOf, parseAddress, renderAddress } from "../net/address.
 import type { NftChain, NftSet, NftTable } from "../net/nft-table.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { bitsOf, comparePrefixes, containsPrefix, parsePrefix } from "../net/prefix.ts";
-import { prefixAddress, prefixFamily, prefixLength, prefixOf, renderPrefix } from "../net/prefix.ts";
+import { prefixAddress, prefixFamily, prefixLength, prefixOf } from "../net/prefix.ts";
+import { renderPrefix } from "../net/prefix.ts";
 import { REASONS } from "../plan/reason.ts";
 import type { DatapathSettings, NodeDatapath } from "./datapath.ts";
 import { encodeMark, MARK_MASK, shiftMark } from "./mark.ts";

@@ -6,7 +6,7 @@
 // and table; settings by what we remember of them.
 
 import { runCommand } from "../drivers/kernel/command.ts";
-import { deleteFlowsFrom } from "../drivers/kernel/conntrack.ts";
+import { deleteFlowsFrom, deleteFlowsMarked } from "../drivers/kernel/conntrack.ts";
 import { runIpBatch } from "../drivers/kernel/ip-batch.ts";
 import { readMarkRules, readProtocolRoutes } from "../drivers/kernel/ip-policy.ts";
 import { hasIPv6, readSysctl, writeSysctl } from "../drivers/kernel/sysctl.ts";
@@ -14,6 +14,7 @@ import type { Address, Family } from "../net/address.ts";
 import { FAMILIES } from "../net/address.ts";
 import type { KernelState } from "../net/kernel-state.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
+import { CLASS_MASK, encodeMark, shiftMark } from "../reconcile/mark.ts";
 import { diffRouting, isOurRule } from "../reconcile/routing-diff.ts";
 import type { Routing } from "../reconcile/routing.ts";
 import { buildRouting, isOurTable } from "../reconcile/routing.ts";
@@ -52,6 +53,7 @@ export interface Network {
   forget(addresses: readonly Address[]): Promise<void>;
 }
 
+/** Touches nothing before it is used. */
 export function openNetwork({ settings, stateDirectory }: NetworkOptions): Network {
   const sysctls = new FoundSysctls(stateDirectory);
   return {
@@ -92,7 +94,10 @@ export function openNetwork({ settings, stateDirectory }: NetworkOptions): Netwo
   };
 }
 
-/** Takes all of it off the node. May be called again, and where nothing is. */
+/**
+ * Takes all of it off the node, flows that began as policy traffic included; our nftables table is
+ * gone by then. May be called again, and where nothing is. Throws OperationError.
+ */
 export async function removeNetwork({ settings, stateDirectory }: NetworkOptions): Promise<void> {
   for (const family of FAMILIES) {
     if (!hasFamily(family)) continue;
@@ -105,7 +110,14 @@ export async function removeNetwork({ settings, stateDirectory }: NetworkOptions
     await runCommand("ip", ["link", "del", "dev", tunnelDevice], { target: tunnelDevice });
   }
   new FoundSysctls(stateDirectory).restore({ kept: new Set(), ours: ENABLED });
+  // What is bound to leave through the tunnel as it is would leave as it is without it.
+  for (const kind of MARK_CLASSES) {
+    const { markShift } = settings;
+    await deleteFlowsMarked(encodeMark(kind, 0, markShift), shiftMark(CLASS_MASK, markShift));
+  }
 }
+
+const MARK_CLASSES = ["tunnel", "gateway", "local"] as const;
 
 const ENABLED = "1";
 

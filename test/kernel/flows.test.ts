@@ -20,7 +20,7 @@ for (const { family, ip, pod, outside, egress } of SIDES) {
     `oifname out0 ${ip} saddr ${egress} udp dport { 20, 21 }`,
   ];
 
-  kernelTest(`a flow stays where it began, new ones follow the plan, ${family} [8.5]`, async (t) => {
+  kernelTest(`a flow stays, new ones follow the plan, ${family} [8.5]`, async (t) => {
     const { router, table } = await startNode(t);
     const seen = router.watch(...ways);
     router.propose(local(own));
@@ -45,7 +45,7 @@ for (const { family, ip, pod, outside, egress } of SIDES) {
     assert.deepEqual(await dropped(table), { UnknownGateway: 1 });
   });
 
-  kernelTest(`a policy that appears leaves flows on the direct path, ${family} [8.5]`, async (t) => {
+  kernelTest(`a new policy leaves flows on the direct path, ${family} [8.5]`, async (t) => {
     const { router, table } = await startNode(t);
     const seen = router.watch(...ways);
     const old = router.openFlow(t, outside, 20);

@@ -10,7 +10,7 @@ import { DEFAULT_SETTINGS } from "../../src/reconcile/datapath.ts";
 import { openNetwork, removeNetwork } from "../../src/sinks/network.ts";
 import { openNftables, removeNftables } from "../../src/sinks/nftables.ts";
 import { address, prefix } from "../support/sample-plan.ts";
-import { local, openRouting, startNode, STARTING, SYNCED } from "./node.ts";
+import { local, openRouting, startNode, STARTING, SYNCED, tunnel } from "./node.ts";
 import { enterPrivateNetns, shell } from "./private-netns.ts";
 import { DATAPATH, KERNEL, Router, SIDES, snapshot } from "./router.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -176,6 +176,21 @@ kernelTest("a setting is restored by a later process, unless somebody changed it
   await second.apply(DATAPATH, KERNEL, SYNCED);
   await removeNetwork(options);
   assert.equal(shell(`sysctl -n ${path}`).trim(), "1");
+});
+
+kernelTest("flows of policies end with what carried them, others stay", async (t) => {
+  const { router } = await startNode(t);
+  const flows = () => shell("conntrack -L -p udp 2>/dev/null | grep -c 'dport=2[01]' || true").trim();
+  router.propose(tunnel(1));
+  await router.openFlow(t, "198.51.100.2", 20).send();
+  shell("nft add rule inet foreign bits ct state new ct mark set 0x12340000");
+  router.propose(undefined);
+  await router.openFlow(t, "198.51.100.2", 21).send();
+  assert.equal(flows(), "2");
+  await removeNftables(settings);
+  await removeNetwork({ settings, stateDirectory: temporaryDirectory(t) });
+  assert.equal(flows(), "1");
+  assert.match(shell("conntrack -L 2>/dev/null"), /dport=21 .*mark=305397760/);
 });
 
 kernelTest("forgetting an address without flows is no error [8.10]", async () => {

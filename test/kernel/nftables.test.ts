@@ -1,4 +1,4 @@
-// The nftables sink on the running kernel: what it writes, what it leaves alone, what it takes over.
+// The nftables sink on the running kernel: what it writes, leaves alone and takes over.
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";

@@ -54,8 +54,13 @@ export const SIDES: readonly Side[] = [
 export const DATAPATH: NodeDatapath = {
   self: address("172.20.0.11"),
   nodes: ["172.20.0.11", "172.20.0.12"].map(address),
-  clusterPrefixes: ["10.96.0.0/16", "10.244.0.0/16", "172.20.0.0/24", "fd00:96::/32", "fd00:244::/32"]
-    .map(prefix),
+  clusterPrefixes: [
+    "10.96.0.0/16",
+    "10.244.0.0/16",
+    "172.20.0.0/24",
+    "fd00:96::/32",
+    "fd00:244::/32",
+  ].map(prefix),
   podPrefixes: ["10.244.0.0/16", "fd00:244::/32"].map(prefix),
   ownPodPrefixes: ["10.244.1.0/24", "fd00:244:1::/64"].map(prefix),
   endpoints: [],

@@ -60,7 +60,7 @@ for (const side of SIDES) {
     assert.deepEqual(seen(), [1, 1]);
   });
 
-  kernelTest(`a request from the tunnel is translated, its answer sent back, ${family}`, async (t) => {
+  kernelTest(`a request is translated, its answer sent back, ${family}`, async (t) => {
     const { router } = await startNode(t);
     // Its reverse look-up must lead to the tunnel, and here it comes from a pod's device.
     shell("sysctl -qw net.ipv4.conf.all.rp_filter=0");
@@ -87,7 +87,7 @@ for (const side of SIDES) {
     assert.deepEqual(await dropped(table), { Unclassified: 1 });
   });
 
-  kernelTest(`the control: told to allow, they leave with the node's address, ${family}`, async (t) => {
+  kernelTest(`told to allow, they leave with the node's address, ${family}`, async (t) => {
     const unclassified = { ...DATAPATH, classified: [], selected: [] };
     const { router } = await startNode(t, unclassified, { unclassified: "allow" });
     const seen = router.watchOutside(`${ip} daddr ${outside} ${ip} saddr ${egress} udp dport 9`);
@@ -95,7 +95,7 @@ for (const side of SIDES) {
     assert.equal(seen(), 1);
   });
 
-  kernelTest(`a service that leads outside is refused to pods with rows, ${family} [8.11]`, async (t) => {
+  kernelTest(`no service leads outside for pods with rows, ${family} [8.11]`, async (t) => {
     const { router, table } = await startNode(t);
     shell(`nft -f - <<'END'
       add chain inet cni services { type nat hook prerouting priority dstnat ; }
@@ -129,7 +129,7 @@ END`);
     assert.equal(seen(), 1);
   });
 
-  kernelTest(`each refusal of a new flow is counted by its reason, ${family} [4.3, 6.5]`, async (t) => {
+  kernelTest(`each refusal is counted by its reason, ${family} [4.3, 6.5]`, async (t) => {
     const { router, table } = await startNode(t);
     const seen = router.watchOutside(`${ip} daddr ${outside}`);
     const refusals = [

@@ -70,7 +70,7 @@ export class Agent {
     });
     this.#queue.push(...this.#accepted.changes());
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
-    this.#every(VERIFY_MS, () => this.#verify());
+    this.#every(VERIFY_MS, () => this.onDoubt());
     this.#every(SAVE_MS, () => this.#save(this.#owners));
   }
 
@@ -179,7 +179,9 @@ export class Agent {
       this.#applier?.submit({ datapath: undefined, rows, kernel, prune: true }, []);
       return;
     }
-    if (this.#datapath === undefined || this.#datapath.self !== self) return this.#open(self);
+    if (this.#datapath === undefined || this.#datapath.self !== self) {
+      return this.#open(self, kernel);
+    }
     this.#desired = this.#desiredDatapath(this.#datapath, { admitted, rows, kernel });
     if (this.#desired === undefined) return;
     const desired = { datapath: this.#desired, rows, kernel, prune: true };
@@ -197,13 +199,13 @@ export class Agent {
   }
 
   /** Opens the datapath once this node's address is known; the next turn then uses it. */
-  #open(self: Address | undefined): void {
+  #open(self: Address | undefined, kernel: KernelState): void {
     if (self === undefined) {
       const target = `Node ${this.#options.node}`;
       this.#fail("node", new OperationError({ code: "NoNodeAddress", op: "plan", target }));
       return;
     }
-    this.#opening ??= this.#replaceDatapath(self)
+    this.#opening ??= this.#replaceDatapath(self, kernel)
       .then(() => this.#wake())
       .catch((error: unknown) => {
         if (!(error instanceof OperationError)) throw error;
@@ -213,11 +215,11 @@ export class Agent {
       .finally(() => (this.#opening = undefined));
   }
 
-  async #replaceDatapath(self: Address): Promise<void> {
+  async #replaceDatapath(self: Address, kernel: KernelState): Promise<void> {
     await this.#applier?.close();
     this.#datapath?.close();
     this.#datapath = undefined;
-    this.#datapath = await Datapath.open(this.#options, self);
+    this.#datapath = await Datapath.open(this.#options, self, kernel);
     this.#applier = this.#newApplier(this.#datapath.steps(this.#writeRows()));
   }
 
@@ -246,10 +248,11 @@ export class Agent {
     };
   }
 
-  /** Compares with the kernel, whoever changed it. */
-  #verify(): void {
-    void this.#datapath?.verify().catch(() => undefined);
-    this.#wake();
+  /** Compares with the kernel, whoever changed it; what differs is written again. */
+  onDoubt(): void {
+    const verified = this.#datapath?.verify() ?? Promise.resolve();
+    // What cannot be read now is looked at by the run that follows.
+    void verified.catch(() => undefined).then(() => this.#wake());
   }
 
   #save(memory: AddressOwners | LastAccepted): void {

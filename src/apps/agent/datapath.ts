@@ -52,7 +52,11 @@ export class Datapath {
   }
 
   /** Opens the sinks, and takes over what an earlier process left. Throws OperationError. */
-  static async open(options: DatapathOptions, self: Address): Promise<Datapath> {
+  static async open(
+    options: DatapathOptions,
+    self: Address,
+    { links }: KernelState,
+  ): Promise<Datapath> {
     const { settings, object, stateDirectory, policyMapDirectory } = options;
     const programs = openPrograms({
       object,
@@ -60,6 +64,8 @@ export class Datapath {
       policyMapDirectory,
       settings,
       self,
+      // Programs of an earlier life may hang on devices that nobody wants any more.
+      devices: links.map(({ ifindex }) => ifindex),
     });
     try {
       const indexes = {
@@ -99,7 +105,8 @@ export class Datapath {
       }),
       step("maps", (datapath) => checked(this.#programs.apply(datapath, { prune: false }))),
       step("attach", async ({ podDevices }) => {
-        this.#programs.attach({ tunnel, pods: podDevices });
+        const { failed } = this.#programs.attach({ tunnel, pods: podDevices });
+        for (const { error } of failed) throw error;
       }),
       writeRows,
       step("classify", (datapath, { prune }) => this.#nftables.apply(datapath, { prune })),

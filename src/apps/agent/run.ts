@@ -1,8 +1,11 @@
 // An agent with its sources and its status, from start to the signal that ends it.
 
+import { readKernelState } from "../../drivers/kernel/ip-list.ts";
+import { monitorTable } from "../../drivers/kernel/nft-monitor.ts";
 import { probeNeighbours } from "../../drivers/kernel/neighbour-probe.ts";
 import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
+import { restorePins } from "../../sinks/program-maps.ts";
 import { watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
 import { serveStatus } from "../../status/serve.ts";
@@ -28,11 +31,12 @@ export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep
 
 /** Runs until `signal`. Throws OperationError for what keeps it from starting. */
 export async function runAgent(options: RunOptions): Promise<void> {
-  await refuseUnfit(options);
   const log = (message: string, fields: Readonly<Record<string, string>>) => {
     const texts = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
     options.tell(`${[new Date().toISOString(), message, ...texts].join(" ")}\n`);
   };
+  await refuseUnfit(options);
+  if (options.datapath === "sluice") await adopt(options, log);
   const agent = new Agent({
     ...options,
     log,
@@ -55,11 +59,28 @@ export async function runAgent(options: RunOptions): Promise<void> {
     onState: (state) => agent.onKernel(state),
     onError: ({ message, remedy }: OperationError) => log("kernel", { error: message, remedy }),
   });
+  const { datapath, settings } = options;
+  const onError = ({ message, remedy }: OperationError) => log("nft", { error: message, remedy });
+  const table =
+    datapath === "none"
+      ? undefined
+      : monitorTable(settings.nftTable, { onEvent: debounced(() => agent.onDoubt()), onError });
   log("started", { node: options.node, source: options.source });
   await aborted(options.signal);
-  await Promise.all([directory.close(), kernel.close(), http.close()]);
+  await Promise.all([directory.close(), kernel.close(), http.close(), table?.close()]);
   await agent.close();
   log("ended", { afterSeconds: ((performance.now() - begun) / 1000).toFixed(1) });
+}
+
+/** Finds what runs although its pins are gone: somebody emptied the BPF file system. */
+async function adopt(options: RunOptions, log: AgentOptions["log"]): Promise<void> {
+  const { links } = await readKernelState();
+  const pins = restorePins({
+    directory: options.bpfDirectory,
+    policyMapDirectory: options.policyMapDirectory,
+    devices: links.map(({ ifindex }) => ifindex),
+  });
+  if (pins.length > 0) log("adopted", { pins: pins.join(" ") });
 }
 
 /** Says everything that is wrong with the node at once, before anything is changed. */
@@ -76,6 +97,19 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** Removals come in heaps, our own ones too. */
+const DOUBT_MS = 50;
+
+function debounced(act: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      act();
+    }, DOUBT_MS);
+  };
 }
 
 /** Kills the process as a crash would, in the middle of its work. */

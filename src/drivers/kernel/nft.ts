@@ -19,7 +19,9 @@ export async function readTable(table: string): Promise<NftTable | undefined> {
 }
 
 /** The counters alone; undefined: no such table. */
-export async function readCounters(table: string): Promise<ReadonlyMap<string, number> | undefined> {
+export async function readCounters(
+  table: string,
+): Promise<ReadonlyMap<string, number> | undefined> {
   const text = await list(["-j", "list", "counters", "table", "inet", table], table);
   return text === undefined ? undefined : parseTable(text).counters;
 }

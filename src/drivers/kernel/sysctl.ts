@@ -17,6 +17,7 @@ export function readSysctl(path: string): string | undefined {
   }
 }
 
+/** Throws OperationError: `EACCES` or `EROFS` where this process may not, `ENOENT`. */
 export function writeSysctl(path: string, value: string): void {
   try {
     writeFileSync(`${ROOT}/${path}`, value);
