@@ -41,12 +41,13 @@ class Node {
     t.after(() => this.end("SIGKILL"));
   }
 
-  start(): void {
+  start(...options: string[]): void {
     const words = ["agent", "--datapath", "none", "--source", this.source, "--node", NODE];
     const pins = ["--map-dir", this.maps, "--bpf-dir", bpffs.directory];
     const places = [...pins, "--state-dir", this.state];
     const listen = ["--status-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    const agent = spawn(process.execPath, [MAIN, ...words, ...places, ...listen], { cwd: ROOT });
+    const all = [MAIN, ...words, ...places, ...listen, ...options];
+    const agent = spawn(process.execPath, all, { cwd: ROOT });
     agent.stderr.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
     this.#agent = agent;
   }
@@ -92,8 +93,9 @@ function renderRow({ source, destination, gatewayIP }: MapRow): string {
 }
 
 /** What the plan says this node's maps should hold. */
-function planned(node: Node): string[] {
-  const { stdout } = sluice(["plan", "-f", node.source, "--node", NODE, "-o", "json"]);
+function planned(node: Node, ...options: string[]): string[] {
+  const words = ["plan", "-f", node.source, "--node", NODE, "-o", "json"];
+  const { stdout } = sluice([...words, ...options]);
   return (JSON.parse(stdout) as { rows: MapRow[] }).rows.map(renderRow);
 }
 
@@ -166,4 +168,14 @@ kernelTest("removes a policy that was deleted while it was down [7.8]", async (t
   assert.ok(node.rows().length > 0, "rows stand while nobody looks");
   node.start();
   await node.until("no rows", (all) => all.length === 0);
+});
+
+kernelTest("admits whole endpoints where the maps are too small [7.9]", async (t) => {
+  const node = new Node(t);
+  const all = planned(node);
+  const size = ["--map-size", "5"];
+  const admitted = planned(node, ...size);
+  assert.ok(admitted.length > 0 && admitted.length < all.length);
+  node.start(...size);
+  await node.until("the rows of those that fit", same(admitted));
 });

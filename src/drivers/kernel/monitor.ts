@@ -135,7 +135,8 @@ function isListening(pid: number, netlinkProtocol: number): boolean {
     const sockets = readFileSync("/proc/net/netlink", "utf8").split("\n");
     return sockets.some((line) => {
       const [, protocol, port, groups = "0"] = line.split(/\s+/);
-      return Number(protocol) === netlinkProtocol && Number(port) === pid && Number.parseInt(groups, 16) !== 0;
+      if (Number(protocol) !== netlinkProtocol || Number(port) !== pid) return false;
+      return Number.parseInt(groups, 16) !== 0;
     });
   } catch {
     return false;
