@@ -180,7 +180,8 @@ kernelTest("a setting is restored by a later process, unless somebody changed it
 
 kernelTest("flows of policies end with what carried them, others stay", async (t) => {
   const { router } = await startNode(t);
-  const flows = () => shell("conntrack -L -p udp 2>/dev/null | grep -c 'dport=2[01]' || true").trim();
+  const list = "conntrack -L -p udp 2>/dev/null | grep -c 'dport=2[01]' || true";
+  const flows = () => shell(list).trim();
   router.propose(tunnel(1));
   await router.openFlow(t, "198.51.100.2", 20).send();
   shell("nft add rule inet foreign bits ct state new ct mark set 0x12340000");

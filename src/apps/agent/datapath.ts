@@ -15,8 +15,6 @@ import type { Programs } from "../../sinks/programs.ts";
 import { openPrograms } from "../../sinks/programs.ts";
 import type { Desired, Step } from "./applier.ts";
 
-/** Bytes that the tunnel adds to a packet: outer IPv4, UDP, VXLAN and the inner Ethernet header. */
-export const TUNNEL_OVERHEAD_BYTES = 50;
 const UNDERLAY_MTU_DEFAULT = 1500;
 
 export interface DatapathOptions {
