@@ -4,7 +4,7 @@ import type { Command } from "./command.ts";
 
 export const STATUS_COMMAND: Command = {
   name: "status",
-  summary: "what this node's agent does: policies, gateways, drops and what to do about them",
+  summary: "what this node's agent does, what was dropped, and what to do",
   description: [
     "Asks the agent on this node: is the kernel as it should be, which policies, gateways and " +
       "egress IPs it has, which packets were dropped and why, what could not be written.",

@@ -3,12 +3,12 @@
 
 import type { BatchResult } from "../drivers/kernel/batch.ts";
 import type { BpfMap } from "../drivers/kernel/bpf-map.ts";
-import { assert } from "../lib/assert.ts";
-import { KeyTable } from "../lib/key-table.ts";
 import type { OperationError } from "../lib/operation-error.ts";
 import type { Entries } from "../plan/map-layout.ts";
 import type { NodeDatapath } from "../reconcile/datapath.ts";
 import type { DatapathMap } from "../reconcile/datapath-maps.ts";
+import type { EntryDifference } from "./map-diff.ts";
+import { diffEntries, pick } from "./map-diff.ts";
 
 /** What became of a map's entries. */
 export interface DatapathMapOutcome {
@@ -57,7 +57,7 @@ class MapWork {
   readonly #map: BpfMap;
   readonly #desired: Entries;
   readonly #actual: Entries;
-  readonly #difference: Difference;
+  readonly #difference: EntryDifference;
   #wrote: BatchResult = NOTHING;
   #deleted: BatchResult = NOTHING;
 
@@ -66,7 +66,7 @@ class MapWork {
     this.#map = map;
     this.#desired = desired;
     this.#actual = actual;
-    this.#difference = diff(layout, desired, actual);
+    this.#difference = diffEntries(layout, desired, actual);
   }
 
   async write(): Promise<void> {
@@ -105,50 +105,4 @@ class MapWork {
     const { keys, values } = this.#desired;
     return this.#map.update(pick(keys, keySize, places), pick(values, valueSize, places));
   }
-}
-
-interface Difference {
-  /** Places in `desired`: first those with another value, which need no room, then new ones. */
-  readonly writes: readonly number[];
-  readonly unchanged: number;
-  /** Places in `actual`. */
-  readonly unwanted: readonly number[];
-}
-
-function diff({ keySize, valueSize }: DatapathMap, desired: Entries, actual: Entries): Difference {
-  const wanted = new KeyTable(keySize, desired.count);
-  for (let i = 0; i < desired.count; i++) {
-    assert(wanted.add(desired.keys, i), "a datapath's lists are without duplicates");
-  }
-  const there = new Uint8Array(desired.count);
-  const changed: number[] = [];
-  const unwanted: number[] = [];
-  let unchanged = 0;
-  for (let i = 0; i < actual.count; i++) {
-    const place = wanted.find(actual.keys, i);
-    if (place < 0) {
-      unwanted.push(i);
-      continue;
-    }
-    there[place] = 1;
-    if (sameBytes(desired.values, place * valueSize, actual.values, i * valueSize, valueSize)) {
-      unchanged++;
-    } else changed.push(place);
-  }
-  changed.sort((a, b) => a - b);
-  for (let i = 0; i < desired.count; i++) if (there[i] === 0) changed.push(i);
-  return { writes: changed, unchanged, unwanted };
-}
-
-function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {
-  for (let i = 0; i < size; i++) if (a[aAt + i] !== b[bAt + i]) return false;
-  return true;
-}
-
-function pick(from: Uint8Array, size: number, places: readonly number[]): Uint8Array {
-  const out = new Uint8Array(places.length * size);
-  for (const [i, place] of places.entries()) {
-    out.set(from.subarray(place * size, (place + 1) * size), i * size);
-  }
-  return out;
 }

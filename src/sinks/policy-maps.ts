@@ -10,12 +10,12 @@ import type { BatchResult } from "../drivers/kernel/batch.ts";
 import type { MapShape } from "../drivers/kernel/bpf-map.ts";
 import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../drivers/kernel/bpf-map.ts";
 import { checkBpffs, makeDirectory } from "../drivers/kernel/bpffs.ts";
-import { assert } from "../lib/assert.ts";
 import { KeyTable } from "../lib/key-table.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import type { Entries, MapLayout } from "../plan/map-layout.ts";
 import { encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
 import type { Row } from "../plan/row.ts";
+import { diffEntries, pick } from "./map-diff.ts";
 
 /** What became of a map's entries. */
 export interface MapOutcome {
@@ -166,7 +166,7 @@ class PolicyMap {
     const desired = encodeRows(this.#layout, rows);
     const actual = await this.#map.dump();
     maskKeys(this.#layout, actual);
-    const { wanted, writes, unchanged, unwanted } = diff(this.#layout, desired, actual);
+    const { wanted, writes, unchanged, unwanted } = diffEntries(this.#layout, desired, actual);
     const known = unwanted.filter((index) => this.#known.find(actual.keys, index) >= 0);
     const strange = prune
       ? unwanted.filter((index) => this.#known.find(actual.keys, index) < 0)
@@ -217,52 +217,4 @@ class PolicyMap {
   #tell(op: "write" | "delete", entries: number): void {
     this.#onBatch?.({ op, map: this.#layout.name, entries });
   }
-}
-
-interface Difference {
-  readonly wanted: KeyTable;
-  /** Places in `desired`: first those with another value, which need no room, then the new ones. */
-  readonly writes: readonly number[];
-  readonly unchanged: number;
-  /** Places in `actual`. */
-  readonly unwanted: readonly number[];
-}
-
-function diff({ keySize, valueSize }: MapLayout, desired: Entries, actual: Entries): Difference {
-  const wanted = new KeyTable(keySize, desired.count);
-  for (let i = 0; i < desired.count; i++) {
-    assert(wanted.add(desired.keys, i), "a node's rows have distinct keys");
-  }
-  const there = new Uint8Array(desired.count);
-  const changed: number[] = [];
-  const unwanted: number[] = [];
-  let unchanged = 0;
-  for (let i = 0; i < actual.count; i++) {
-    const place = wanted.find(actual.keys, i);
-    if (place < 0) {
-      unwanted.push(i);
-      continue;
-    }
-    there[place] = 1;
-    if (sameBytes(desired.values, place * valueSize, actual.values, i * valueSize, valueSize)) {
-      unchanged++;
-    } else changed.push(place);
-  }
-  changed.sort((a, b) => a - b);
-  for (let i = 0; i < desired.count; i++) if (there[i] === 0) changed.push(i);
-  return { wanted, writes: changed, unchanged, unwanted };
-}
-
-function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): boolean {
-  for (let i = 0; i < size; i++) if (a[aAt + i] !== b[bAt + i]) return false;
-  return true;
-}
-
-function pick(from: Uint8Array, size: number, indexes: readonly number[]): Uint8Array {
-  const out = new Uint8Array(indexes.length * size);
-  let at = 0;
-  for (const index of indexes) {
-    for (let b = index * size; b < (index + 1) * size; b++) out[at++] = from[b] as number;
-  }
-  return out;
 }

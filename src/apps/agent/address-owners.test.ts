@@ -29,6 +29,6 @@ test("an address that passes to another endpoint is noticed, also over a restart
 test("a file that is cut short says nothing", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-owners-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "address-owners.json"), '{"version":1,"owners":[["');
+  writeFileSync(join(folder, "address-owners.json"), '{"version":1,"content":[["');
   assert.equal(new AddressOwners(folder).note(ADDRESS, A), false);
 });

@@ -1,20 +1,12 @@
 // The policies that were accepted last, on disk: a restart while a policy's newest version is
 // refused must not take its rows away (rule 2.3).
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { OperationError } from "../../lib/operation-error.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import type { Policy } from "../../model/policy.ts";
+import { readState, writeState } from "./state-file.ts";
 
-/** Raised when what is stored is no longer read as before; other versions are ignored. */
-const VERSION = 1;
 const FILE = "accepted-policies.json";
-
-interface Stored {
-  readonly version: number;
-  readonly policies: readonly Policy[];
-}
 
 export class LastAccepted {
   readonly #path: string;
@@ -23,16 +15,11 @@ export class LastAccepted {
   readonly #unseen: Set<string>;
   #dirty = false;
 
-  /** Reads what an earlier process left. Throws OperationError where nothing can be stored. */
+  /** Reads what an earlier process left. */
   constructor(directory: string) {
     this.#path = join(directory, FILE);
-    try {
-      mkdirSync(directory, { recursive: true });
-    } catch (cause) {
-      const { code = "EIO" } = cause as NodeJS.ErrnoException;
-      throw new OperationError({ code, op: "mkdir", target: directory, cause });
-    }
-    for (const policy of readStored(this.#path)) this.#policies.set(policy.name, policy);
+    const stored = (readState(this.#path) ?? []) as readonly Policy[];
+    for (const policy of stored) this.#policies.set(policy.name, policy);
     this.#unseen = new Set(this.#policies.keys());
   }
 
@@ -65,29 +52,11 @@ export class LastAccepted {
   /** Writes the file if something changed. Throws OperationError. */
   save(): void {
     if (!this.#dirty) return;
-    const stored: Stored = { version: VERSION, policies: [...this.#policies.values()] };
-    const part = `${this.#path}.part`;
-    try {
-      writeFileSync(part, JSON.stringify(stored));
-      renameSync(part, this.#path);
-      this.#dirty = false;
-    } catch (cause) {
-      const { code = "EIO" } = cause as NodeJS.ErrnoException;
-      throw new OperationError({ code, op: "write", target: this.#path, cause });
-    }
+    writeState(this.#path, [...this.#policies.values()]);
+    this.#dirty = false;
   }
 }
 
 function changeOf(key: string, value: Policy | undefined): ObjectChange {
   return { kind: "CiliumEgressGatewayPolicy", key, value, refused: false, issues: [] };
-}
-
-/** A file that is missing, cut short or of another version holds nothing. */
-function readStored(path: string): readonly Policy[] {
-  try {
-    const stored = JSON.parse(readFileSync(path, "utf8")) as Stored;
-    return stored.version === VERSION ? stored.policies : [];
-  } catch {
-    return [];
-  }
 }
