@@ -18,7 +18,7 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps clean
+.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps bench-packets clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -71,6 +71,15 @@ bench-maps: $(PACKAGES) ## measures writing policy maps against the same in C; n
 	$(call debian,libc6-dev,the C program needs its headers)
 	$(call debian,libbpf-dev,the C program and ours write BPF maps through libbpf)
 	@npm run --silent bench:maps -- $(ARGS)
+
+bench-packets: build lab-packages ## measures packets: VXLAN, ipset marks, Sluice; needs root
+	$(call debian,gcc,it compiles the loads)
+	$(call debian,libc6-dev,the loads need its headers)
+	$(call debian,iperf3,it measures TCP)
+	$(call debian,iptables,it sets the marks that Sluice is compared with)
+	$(call debian,ipset,it holds the sets that Sluice is compared with)
+	@npm run --silent bench:lookups -- $(ARGS)
+	@npm run --silent bench:packets -- $(ARGS)
 
 clean: ## removes what `make build` made; installed packages stay
 	rm -rf dist bin/sluice

@@ -78,7 +78,8 @@ function changes(
 function declareSet(table: string, name: string, set: NftSet): string {
   const flags = set.interval ? " flags interval ;" : "";
   const [kind, value] = set.valueType === undefined ? ["set", ""] : ["map", ` : ${set.valueType}`];
-  return `add ${kind} ${table} ${name} { type ${set.keyType}${value} ;${flags} }`;
+  const size = set.elementsMax === undefined ? "" : ` size ${set.elementsMax} ;`;
+  return `add ${kind} ${table} ${name} { type ${set.keyType}${value} ;${flags}${size} }`;
 }
 
 function declareChain(table: string, name: string, { hook }: NftChain): string {

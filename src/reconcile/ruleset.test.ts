@@ -134,18 +134,25 @@ test("a new element is a transaction of one line", () => {
 test("an index comes with its chains first and goes with them last", () => {
   const gateways = [{ index: 1, address: address("192.168.1.2") }];
   assert.deepEqual(change(build(), build({ gateways })), [
+    "add chain inet sluice offer_1001",
     "add chain inet sluice begin_1001",
     "add chain inet sluice keep_1001",
+    "add rule inet sluice offer_1001 ct direction original ct mark & 0x3fff == 0x1001 accept",
+    "add rule inet sluice offer_1001 goto proposed",
     "add rule inet sluice begin_1001 ct mark set ct mark & 0xffffc000 | 0x1001",
     "add rule inet sluice keep_1001 meta mark set meta mark & 0xffffc000 | 0x1001",
+    "add element inet sluice offer { 0x1001 : goto offer_1001 }",
     "add element inet sluice begin { 0x1001 : goto begin_1001 }",
     "add element inet sluice keep { 0x1001 : goto keep_1001 }",
   ]);
   assert.deepEqual(change(build({ gateways }), build()), [
+    "delete element inet sluice offer { 0x1001 : goto offer_1001 }",
     "delete element inet sluice begin { 0x1001 : goto begin_1001 }",
     "delete element inet sluice keep { 0x1001 : goto keep_1001 }",
+    "flush chain inet sluice offer_1001",
     "flush chain inet sluice begin_1001",
     "flush chain inet sluice keep_1001",
+    "delete chain inet sluice offer_1001",
     "delete chain inet sluice begin_1001",
     "delete chain inet sluice keep_1001",
   ]);

@@ -2,10 +2,10 @@
 // settings (ruleset-chains.ts). What is written of it is the business of ruleset-diff.ts.
 //
 // Sets of addresses come in pairs, one per family: `cluster4` and `cluster6`. A flow is a class and
-// an index (mark.ts): each has one chain that puts it into the connection's mark when a flow begins
-// and one that puts it into the packet's mark when a flow goes on, reached by the maps `begin` and
-// `keep`. The chains carry constants, since nft cannot combine two registers, and the bits of
-// others must survive.
+// an index (mark.ts). Each has three chains, reached by maps of their names: `offer` for packets
+// that propose what their flow began with, `begin` puts it into the connection's mark when a flow
+// begins, `keep` into the packet's mark when a flow goes on. The chains carry constants, since nft
+// cannot combine two registers, and the bits of others must survive.
 
 import type { Address, Family } from "../net/address.ts";
 import { FAMILIES, familyOf, parseAddress, renderAddress } from "../net/address.ts";
@@ -16,7 +16,7 @@ import { prefixAddress, prefixFamily, prefixLength, prefixOf } from "../net/pref
 import { renderPrefix } from "../net/prefix.ts";
 import { REASONS } from "../plan/reason.ts";
 import type { DatapathSettings, NodeDatapath } from "./datapath.ts";
-import { encodeMark, MARK_MASK, shiftMark } from "./mark.ts";
+import { encodeMark, INDEX_MAX, INDEX_REPLY, MARK_MASK, shiftMark } from "./mark.ts";
 import { flowChains, flowName, standingChains } from "./ruleset-chains.ts";
 
 export interface RulesetInput {
@@ -28,13 +28,18 @@ export interface RulesetInput {
   readonly retained: NftTable | undefined;
 }
 
+/** Every class with every index, and what else a mark may say. */
+const FLOWS_MAX = 16_384;
+/** As in the programs' map of nodes (bpf/maps.h). */
+const NODES_MAX = 65_536;
+
 /** The table as it should be. Counters start at zero. */
 export function buildRuleset(input: RulesetInput): NftTable {
   const { settings, retained } = input;
   const flows = flowsOf(input);
   const chains = new Map<string, NftChain>([
     ...flowChains(flows, settings),
-    ...standingChains(settings, input.tunnelMtu),
+    ...standingChains(settings, { self: input.desired.self, tunnelMtu: input.tunnelMtu }),
   ]);
   const sets = new Map<string, NftSet>();
   for (const [name, set] of [...addressSets(input.desired), ...markMaps(input, flows)]) {
@@ -53,7 +58,9 @@ type NamedSet = readonly [name: string, set: NftSet];
 
 function addressSets(desired: NodeDatapath): NamedSet[] {
   const nodes = desired.nodes.filter((address) => familyOf(address) === "IPv4");
-  const sets: NamedSet[] = [["nodes", listSet("ipv4_addr", nodes.map(renderAddress))]];
+  const sets: NamedSet[] = [
+    ["nodes", { ...listSet("ipv4_addr", nodes.map(renderAddress)), elementsMax: NODES_MAX }],
+  ];
   for (const family of FAMILIES) {
     const ours = (address: Address) => familyOf(address) === family;
     const type = typeOf(family);
@@ -62,7 +69,10 @@ function addressSets(desired: NodeDatapath): NamedSet[] {
     sets.push(
       [setOf("cluster", family), prefixSet(family, desired.clusterPrefixes)],
       [setOf("own_pods", family), prefixSet(family, desired.ownPodPrefixes)],
-      [setOf("egress", family), listSet(type, egress.map(renderAddress))],
+      [
+        setOf("egress", family),
+        { ...listSet(type, egress.map(renderAddress)), elementsMax: INDEX_MAX },
+      ],
       [setOf("selected", family), listSet(type, desired.selected.filter(ours).map(renderAddress))],
       [
         setOf("classified", family),
@@ -87,7 +97,14 @@ function markMaps({ desired, settings }: RulesetInput, flows: readonly number[])
   const { markShift } = settings;
   const verdicts = (name: string) =>
     flows.map((flow) => [markKey(flow, markShift), `goto ${flowName(name, flow)}`] as const);
+  const reply = encodeMark("tunnel", INDEX_REPLY, 0);
+  const offers = [
+    [markKey(0, markShift), "goto unmarked"] as const,
+    ...verdicts("offer"),
+    [markKey(reply, markShift), "goto answer"] as const,
+  ];
   const maps: NamedSet[] = [
+    ["offer", map("verdict", offers)],
     ["begin", map("verdict", verdicts("begin"))],
     ["keep", map("verdict", verdicts("keep"))],
   ];
@@ -138,7 +155,10 @@ function prefixSet(family: Family, prefixes: readonly Prefix[]): NftSet {
 }
 
 function map(valueType: string, pairs: readonly (readonly [string, string])[]): NftSet {
-  return { keyType: "mark", valueType, interval: false, elements: new Map(pairs) };
+  return {
+    ...{ keyType: "mark", valueType, interval: false, elementsMax: FLOWS_MAX },
+    elements: new Map(pairs),
+  };
 }
 
 /** Both sets' elements; where both have a key, the value of `set`. */

@@ -14,7 +14,7 @@ import { address, prefix } from "../support/sample-plan.ts";
 import { shell, startPod } from "./private-netns.ts";
 
 /** Long enough for an answer on one machine; what has none after it was dropped. */
-const ANSWER_S = 0.7;
+const ANSWER_S = 1.5;
 
 /** UDP ports that do not even answer that nobody listens. */
 const SILENT_PORTS = [20, 21];
