@@ -1,6 +1,7 @@
 // The chains of our nftables table: what the kernel asks of each packet, and in which order. Every
 // base chain lets a packet that is not policy traffic go after one or two rules.
 //
+//   raw          tunnel packets are nobody's connection
 //   prerouting   decide: new flows take the proposal, known ones what they began with
 //   input        guard: who may send to the tunnel
 //   forward      guard: tunnel port, unclassified pods, services that lead outside; clamp the MSS
@@ -15,6 +16,8 @@ import type { NamedChain } from "./ruleset-words.ts";
 import { base, called, hex, Marks } from "./ruleset-words.ts";
 
 // Kubernetes' and the CNIs' chains stand at the plain priorities of nf_ip_hook_priorities.
+/** raw: before connection tracking. */
+const UNTRACKED_PRIORITY = -300;
 /** mangle + 1: after connection tracking, before DNAT and the routing decision. */
 const DECIDE_PRIORITY = -149;
 /** filter - 10: before a firewall's own rules accept anything. */
@@ -48,10 +51,28 @@ export function flowChains(flows: readonly number[], settings: DatapathSettings)
 export function standingChains(settings: DatapathSettings, tunnelMtu: number): NamedChain[] {
   const marks = new Marks(settings);
   return [
+    ...untrackedChains(settings),
     ...decidingChains(marks),
     ...forwardChains(settings, marks, tunnelMtu),
     ...tunnelGuard(settings),
     ...leavingChains(settings, marks),
+  ];
+}
+
+/**
+ * Before connection tracking: what nodes send each other through the tunnel. Its two directions
+ * have ports of their own, so no entry would ever be answered; a full table drops such ones first,
+ * and takes no others: established flows would end with them.
+ */
+function untrackedChains({ tunnelPort }: DatapathSettings): NamedChain[] {
+  const hook = { type: "filter", priority: UNTRACKED_PRIORITY } as const;
+  return [
+    base("untracked_in", { ...hook, hook: "prerouting" }, [
+      `udp dport ${tunnelPort} ip saddr @nodes fib daddr type local notrack`,
+    ]),
+    base("untracked_out", { ...hook, hook: "output" }, [
+      `udp dport ${tunnelPort} ip daddr @nodes notrack`,
+    ]),
   ];
 }
 
