@@ -1,6 +1,7 @@
 // The chains of our nftables table: what the kernel asks of each packet, and in which order. Every
 // base chain lets a packet that is not policy traffic go after one or two rules.
 //
+//   raw          tunnel packets are nobody's connection
 //   prerouting   decide: new flows take the proposal, known ones what they began with
 //   input        guard: who may send to the tunnel
 //   forward      guard: tunnel port, unclassified pods, services that lead outside
@@ -77,6 +78,21 @@ export function standingChains(
     ...forwardChains(settings, marks),
     ...tunnelGuard(settings),
     ...leavingChains(settings, marks, tunnelMtu),
+  ];
+}
+
+/**
+ * In raw: what nodes send each other through the tunnel is nobody's connection. Its two directions
+ * have ports of their own, so no entry would ever be answered; a full table drops such ones first
+ * and takes no others, and established flows inside would end with them.
+ */
+function untrackedChains({ tunnelPort }: DatapathSettings, self: string): NamedChain[] {
+  const hook = (name: string): NftHook => ({
+    ...{ type: "filter", hook: name, priority: UNTRACK_PRIORITY },
+  });
+  return [
+    base("untrack_in", hook("prerouting"), [`udp dport ${tunnelPort} ip daddr ${self} notrack`]),
+    base("untrack_out", hook("output"), [`udp dport ${tunnelPort} ip saddr ${self} notrack`]),
   ];
 }
 
@@ -174,20 +190,6 @@ function tunnelGuard({ tunnelPort }: DatapathSettings): NamedChain[] {
     base("guard_input", { type: "filter", hook: "input", priority: GUARD_PRIORITY }, [
       `udp dport ${tunnelPort} goto tunnel`,
     ]),
-  ];
-}
-
-/**
- * In raw: connection tracking knows the flows inside of the tunnel, so those of the tunnel itself
- * would only take its time and, one for each flow on both nodes, its room.
- */
-function untrackedChains({ tunnelPort }: DatapathSettings, self: string): NamedChain[] {
-  const hook = (name: string): NftHook => ({
-    ...{ type: "filter", hook: name, priority: UNTRACK_PRIORITY },
-  });
-  return [
-    base("untrack_in", hook("prerouting"), [`udp dport ${tunnelPort} ip daddr ${self} notrack`]),
-    base("untrack_out", hook("output"), [`udp dport ${tunnelPort} ip saddr ${self} notrack`]),
   ];
 }
 

@@ -95,6 +95,20 @@ END`);
   assert.deepEqual(await dropped(table), { TunnelIntruder: 3 });
 });
 
+kernelTest("the tunnel's packets take no room in connection tracking", async (t) => {
+  const { router, table } = await startNode(t);
+  const nodes = ["198.51.100.2", "198.51.100.31"].map(address);
+  await table.apply({ ...DATAPATH, self: address("198.51.100.31"), nodes }, SYNCED);
+  // The control: packets to the port beside it.
+  for (const port of [8474, 8473]) {
+    shell("conntrack -F 2>/dev/null");
+    router.sendsFromOutside("198.51.100.31", port);
+    shell(`bash -c 'echo > /dev/udp/198.51.100.2/${port}'`);
+    const tracked = shell(`conntrack -L -p udp --dport ${port} 2>/dev/null`).trim().split("\n");
+    assert.equal(tracked.filter((line) => line !== "").length, port === 8473 ? 0 : 2);
+  }
+});
+
 kernelTest("a pod does not reach another node's tunnel [8.9]", async (t) => {
   const { router, table } = await startNode(t);
   const seen = router.watch("ip daddr 172.20.0.12 udp dport { 8473, 8474 }");

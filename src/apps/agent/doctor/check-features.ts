@@ -49,6 +49,10 @@ const RULESET = `table inet sluice_probe {
   set cluster { type ipv4_addr; flags interval; }
   counter dropped { }
   chain one { ct mark set 1 return; }
+  chain raw {
+    type filter hook prerouting priority -300;
+    udp dport 8473 ip daddr 192.0.2.1 notrack
+  }
   chain pre {
     type filter hook prerouting priority -149;
     ct state new meta mark & 0x3fff vmap { 1 : jump one }
