@@ -3,6 +3,7 @@
 //
 //   prerouting   decide: new flows take the proposal, known ones what they began with
 //   input        guard: who may send to the tunnel
+//   output       this node's own reports about policy traffic go the way of their flow
 //   forward      guard: tunnel port, unclassified pods, services that lead outside; clamp the MSS
 //   postrouting  translate, then guard: nothing of ours leaves with another address
 //
@@ -51,6 +52,7 @@ export function standingChains(settings: DatapathSettings, tunnelMtu: number): N
     ...decidingChains(marks),
     ...forwardChains(settings, marks, tunnelMtu),
     ...tunnelGuard(settings),
+    ...reportingChains(marks),
     ...leavingChains(settings, marks),
   ];
 }
@@ -147,6 +149,34 @@ function tunnelGuard({ tunnelPort }: DatapathSettings): NamedChain[] {
     ],
     base("guard_input", { type: "filter", hook: "input", priority: GUARD_PRIORITY }, [
       `udp dport ${tunnelPort} goto tunnel`,
+    ]),
+  ];
+}
+
+/**
+ * In output: what this node reports about an answer that its pod cannot have (too large, too old,
+ * gone) says so to the outside in the pod's name and by its gateway; else it would show this node.
+ * A gateway's own reports have the egress IP by themselves, as NAT knows the flow.
+ */
+function reportingChains(marks: Marks): NamedChain[] {
+  const inPodsName = (family: "ipv4" | "ipv6", ip: "ip" | "ip6") =>
+    `${marks.isClass("ct", "tunnel")} meta nfproto ${family} ` +
+    `${ip} saddr set ct original ${ip} saddr`;
+  return [
+    [
+      "reported",
+      called([
+        // To the pod itself.
+        "ip daddr @cluster4 accept",
+        "ip6 daddr @cluster6 accept",
+        inPodsName("ipv4", "ip"),
+        inPodsName("ipv6", "ip6"),
+        `${marks.bits("ct")} vmap @keep`,
+        "goto unserved",
+      ]),
+    ],
+    base("report", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
+      `meta l4proto { icmp, ipv6-icmp } ct state related ${marks.isAny("ct")} goto reported`,
     ]),
   ];
 }
