@@ -45,13 +45,21 @@ export function flowChains(flows: readonly number[], settings: DatapathSettings)
   });
 }
 
-/** The chains that are there whatever is desired. `tunnelMtu` in bytes. */
-export function standingChains(settings: DatapathSettings, tunnelMtu: number): NamedChain[] {
+/** This node's end of the tunnel. */
+export interface TunnelEnd {
+  /** Its IPv4 address, as text: where other nodes send to. */
+  readonly self: string;
+  /** Bytes. */
+  readonly mtu: number;
+}
+
+/** The chains that are there whatever flows there are. */
+export function standingChains(settings: DatapathSettings, { self, mtu }: TunnelEnd): NamedChain[] {
   const marks = new Marks(settings);
   return [
     ...decidingChains(marks),
-    ...forwardChains(settings, marks, tunnelMtu),
-    ...tunnelGuard(settings),
+    ...forwardChains(settings, marks, mtu),
+    ...tunnelGuard(settings, self),
     ...reportingChains(marks),
     ...leavingChains(settings, marks),
   ];
@@ -134,7 +142,7 @@ function refusals(marks: Marks): string[] {
 }
 
 /** In input: who may send to the tunnel. Here, and not earlier, DNAT has had its say. */
-function tunnelGuard({ tunnelPort }: DatapathSettings): NamedChain[] {
+function tunnelGuard({ tunnelPort }: DatapathSettings, self: string): NamedChain[] {
   return [
     [
       "tunnel",
@@ -142,6 +150,9 @@ function tunnelGuard({ tunnelPort }: DatapathSettings): NamedChain[] {
         // The underlay is IPv4 (rule 4.2).
         "meta nfproto ipv6 goto drop_TunnelIntruder",
         "ip saddr != @nodes goto drop_TunnelIntruder",
+        // What a pod sends to a node's address its own node stops (guard_forward). To another one
+        // that this node has, a virtual or an egress IP, it may come masqueraded as its node.
+        `ip daddr != ${self} goto drop_TunnelIntruder`,
         // A pod that forges a node's address comes from where that node is not, whatever rp_filter
         // says: a request that passed would leave with somebody's egress IP (rule 8.9).
         "fib saddr . iif oif missing goto drop_TunnelIntruder",

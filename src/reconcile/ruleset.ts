@@ -34,7 +34,10 @@ export function buildRuleset(input: RulesetInput): NftTable {
   const flows = flowsOf(input);
   const chains = new Map<string, NftChain>([
     ...flowChains(flows, settings),
-    ...standingChains(settings, input.tunnelMtu),
+    ...standingChains(settings, {
+      self: renderAddress(input.desired.self),
+      mtu: input.tunnelMtu,
+    }),
   ]);
   const sets = new Map<string, NftSet>();
   for (const [name, set] of [...addressSets(input.desired), ...markMaps(input, flows)]) {
