@@ -18,7 +18,7 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps bench-packets clean
+.PHONY: help build demo tour test soak kernel-packages lab-packages bench bench-maps bench-packets clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -36,7 +36,7 @@ SHELLS := zsh fish
 
 # The kernel suite needs root; without it, it is skipped and says so.
 ifeq ($(shell id -u),0)
-test: kernel-packages lab-packages
+test soak: kernel-packages lab-packages
 demo: lab-packages
 endif
 
@@ -56,6 +56,9 @@ lab-packages:
 
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
 	@npm run --silent test -- $(ONLY)
+
+soak: build ## tests of the kernel at their full numbers, which takes long; as root
+	@SLUICE_SOAK=1 npm run --silent test -- $(or $(ONLY),test/kernel)
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.
 shell-%:

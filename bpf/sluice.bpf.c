@@ -252,6 +252,15 @@ static __always_inline bool comes_from_node(struct __sk_buff *skb, __be32 *sende
 	return key.tunnel_id == settings.vni && bpf_map_lookup_elem(&sluice_nodes, sender);
 }
 
+/*
+ * Is it a gateway that a pod of this node may have a flow with (rule 8.9)? One that no row names
+ * any more keeps its index, so the flows that it began here get their answers.
+ */
+static __always_inline bool may_answer(__be32 sender)
+{
+	return bpf_map_lookup_elem(&sluice_gateways, &sender);
+}
+
 /* The inner frame is addressed to nobody's MAC; the stack shall take it. */
 static __always_inline int deliver(struct __sk_buff *skb, enum sluice_reason reason)
 {
@@ -291,6 +300,8 @@ int sluice_from_tunnel(struct __sk_buff *skb)
 	if (!comes_from_node(skb, &sender) || parse(skb, &packet) != PARSED_IP)
 		return drop(REASON_FOREIGN_TUNNEL);
 	if (is_endpoint_of(&packet.destination, settings.self)) {
+		if (!may_answer(sender))
+			return drop(REASON_SPOOFED_REPLY);
 		set_mark(skb, SLUICE_CLASS_TUNNEL, SLUICE_INDEX_REPLY);
 		return deliver(skb, REASON_TUNNEL_REPLY);
 	}

@@ -2,7 +2,7 @@
 
 /** Where the kernel calls a base chain. */
 export interface NftHook {
-  readonly type: "filter" | "nat";
+  readonly type: "filter" | "nat" | "route";
   readonly hook: string;
   readonly priority: number;
 }

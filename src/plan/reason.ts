@@ -80,6 +80,13 @@ export const REASONS: readonly Reason[] = [
     remedy: "if it lasts, compare the nodes' views with `sluice status`; else find the sender",
   },
   {
+    name: "SpoofedReply",
+    counter: "program",
+    drop: true,
+    meaning: "a node that is no gateway of this node's pods sent them a tunnel packet",
+    remedy: "find out who sends it there: answers come from gateways alone",
+  },
+  {
     name: "ForeignTunnel",
     counter: "program",
     drop: true,

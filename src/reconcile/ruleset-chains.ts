@@ -4,6 +4,7 @@
 //   raw          tunnel packets are nobody's connection
 //   prerouting   decide: new flows take the proposal, known ones what they began with
 //   input        guard: who may send to the tunnel
+//   output       this node's own reports about policy traffic go the way of their flow
 //   forward      guard: tunnel port, unclassified pods, services that lead outside
 //   postrouting  translate, then guard: nothing of ours leaves with another address
 //
@@ -76,7 +77,8 @@ export function standingChains(
     ...untrackedChains(settings, renderAddress(self)),
     ...decidingChains(marks),
     ...forwardChains(settings, marks),
-    ...tunnelGuard(settings),
+    ...tunnelGuard(settings, renderAddress(self)),
+    ...reportingChains(marks),
     ...leavingChains(settings, marks, tunnelMtu),
   ];
 }
@@ -175,20 +177,49 @@ function refusals(marks: Marks): string[] {
 }
 
 /** In input: who may send to the tunnel. Here, and not earlier, DNAT has had its say. */
-function tunnelGuard({ tunnelPort }: DatapathSettings): NamedChain[] {
+function tunnelGuard({ tunnelPort }: DatapathSettings, self: string): NamedChain[] {
   return [
     [
       "tunnel",
       called([
-        // The underlay is IPv4 (rule 4.2). A pod that forges a node's address comes from where that
-        // node is not, whatever rp_filter says: a request that passed would leave with somebody's
-        // egress IP (rule 8.9).
-        "ip saddr @nodes fib saddr . iif oif exists accept",
+        // Underlay addresses are IPv4 (rule 4.2). What a pod sends to a node's address its own node
+        // stops (guard_forward); to another one that this node has, a virtual or an egress IP, it
+        // may come masqueraded as its node. A pod that forges a node's address comes from where
+        // that node is not, whatever rp_filter says (rule 8.9).
+        `ip daddr ${self} ip saddr @nodes fib saddr . iif oif exists accept`,
         "goto drop_TunnelIntruder",
       ]),
     ],
     base("guard_input", { type: "filter", hook: "input", priority: GUARD_PRIORITY }, [
       `udp dport ${tunnelPort} goto tunnel`,
+    ]),
+  ];
+}
+
+/**
+ * In output: what this node reports about an answer that its pod cannot have (too large, too old,
+ * gone) says so to the outside in the pod's name and by its gateway; else it would show this node.
+ * A gateway's own reports have the egress IP by themselves, as NAT knows the flow.
+ */
+function reportingChains(marks: Marks): NamedChain[] {
+  const inPodsName = (family: "ipv4" | "ipv6", ip: "ip" | "ip6") =>
+    `${marks.isClass("ct", "tunnel")} meta nfproto ${family} ` +
+    `${ip} saddr set ct original ${ip} saddr`;
+  return [
+    [
+      "reported",
+      called([
+        // To the pod itself.
+        "ip daddr @cluster4 accept",
+        "ip6 daddr @cluster6 accept",
+        inPodsName("ipv4", "ip"),
+        inPodsName("ipv6", "ip6"),
+        `${marks.bits("ct")} vmap @keep`,
+        "goto unserved",
+      ]),
+    ],
+    base("report", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
+      `meta l4proto { icmp, ipv6-icmp } ct state related ${marks.isAny("ct")} goto reported`,
     ]),
   ];
 }

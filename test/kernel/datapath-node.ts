@@ -41,7 +41,9 @@ export const EGRESS_INDEX = 7;
 export const EGRESS_INDEX_V6 = 8;
 
 /** Reasons that only a packet from a tunnel can have: tunnel.test.ts reaches them. */
-export const FROM_TUNNEL_REASONS = ["SpoofedTunnel", "NotServed", "TunnelRequest", "TunnelReply"];
+export const FROM_TUNNEL_REASONS = [
+  ...["SpoofedTunnel", "SpoofedReply", "NotServed", "TunnelRequest", "TunnelReply"],
+];
 
 /** `device`: that of the pods 10.0.1.5 and fd00:1::5. */
 export function sampleDatapath(device: number): NodeDatapath {

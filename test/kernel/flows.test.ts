@@ -90,9 +90,14 @@ END`);
   router.sends("10.96.0.1");
   assert.deepEqual(await dropped(table), { TunnelIntruder: 3 });
   // The control: a node may, by IPv4.
-  await table.apply({ ...DATAPATH, nodes: [address("198.51.100.2")] }, SYNCED);
+  const nodes = [address("198.51.100.2")];
+  await table.apply({ ...DATAPATH, nodes, self: address("198.51.100.31") }, SYNCED);
   router.sendsFromOutside("198.51.100.31", 8473);
   assert.deepEqual(await dropped(table), { TunnelIntruder: 3 });
+  // But not at another address of this one: a masqueraded pod has its node's.
+  await table.apply({ ...DATAPATH, nodes }, SYNCED);
+  router.sendsFromOutside("198.51.100.31", 8473);
+  assert.deepEqual(await dropped(table), { TunnelIntruder: 4 });
 });
 
 kernelTest("the tunnel's packets take no room in connection tracking", async (t) => {
@@ -119,7 +124,7 @@ kernelTest("a pod does not reach another node's tunnel [8.9]", async (t) => {
 });
 
 kernelTest("a pod does not pass for a node, whatever rp_filter is [8.9]", async (t) => {
-  const { router, table } = await startNode(t);
+  const { router, table } = await startNode(t, { ...DATAPATH, self: address("198.51.100.31") });
   shell("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.pod0.rp_filter=0");
   router.inPod(`ip address add 172.20.0.12/32 dev eth0
     ip route add 198.51.100.31 via 10.244.1.1 src 172.20.0.12`);

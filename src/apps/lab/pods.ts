@@ -14,7 +14,7 @@ import { findPod, forgetPod, loadPods, savePod } from "./state.ts";
 import type { LabNode, Topology } from "./topology.ts";
 import { LIMITS, nodeOfPod } from "./topology.ts";
 
-/** Wires a pod whose namespace exists, and tells the cluster of it. */
+/** Wires a pod whose namespace exists; the cluster does not know of it yet. */
 export async function wirePod(
   { place, topology }: { readonly place: LabPlace; readonly topology: Topology },
   { name, node }: { readonly name: string; readonly node: LabNode },
@@ -23,6 +23,11 @@ export async function wirePod(
   const addresses = await addToNetwork({ place, topology, node, pod: name });
   const pod = { name, node: node.name, addresses };
   savePod(place, pod);
+  return pod;
+}
+
+/** Tells the cluster of a pod that is wired. */
+export function announcePod(place: LabPlace, pod: LabPod): LabPod {
   writeObject(place, podObject(pod));
   return pod;
 }
@@ -52,7 +57,7 @@ export async function addPod(
     throw new LabError(`there is no node '${nodeName}'`, `The nodes: ${known}.`);
   }
   await runCommand("ip", ["netns", "add", place.namespace(podMember(chosen))]);
-  return wirePod({ place, topology }, { name: chosen, node });
+  return announcePod(place, await wirePod({ place, topology }, { name: chosen, node }));
 }
 
 /** Removes a pod: its object first, as a deleted pod is gone from the API before its network is. */

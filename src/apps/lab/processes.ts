@@ -36,8 +36,15 @@ export async function startServer(place: LabPlace, { server }: Topology): Promis
   }
 }
 
-/** Starts a node's agent; it gets the cluster's objects and no hint about the network. */
-export function startAgent(place: LabPlace, { name }: LabNode): void {
+/**
+ * Starts a node's agent; it gets the cluster's objects and no hint about the network. `options`:
+ * more words of its command line.
+ */
+export function startAgent(
+  place: LabPlace,
+  { name }: Pick<LabNode, "name">,
+  options: readonly string[] = [],
+): void {
   const { bpf, state } = place.node(name);
   mkdirSync(state, { recursive: true });
   const command = sluiceCommand([
@@ -45,12 +52,16 @@ export function startAgent(place: LabPlace, { name }: LabNode): void {
     ...["--source", place.objects, "--node", name],
     ...["--bpf-dir", bpf, "--state-dir", state],
     ...["--status-listen", STATUS, "--metrics-listen", METRICS],
+    ...options,
   ]);
   startDetached(place.namespace(name), { command, log: place.log(name) });
 }
 
 /** Waits until the agent says that its node is as the plan wants it. */
-export async function waitForAgent(place: LabPlace, { name }: LabNode): Promise<void> {
+export async function waitForAgent(
+  place: LabPlace,
+  { name }: Pick<LabNode, "name">,
+): Promise<void> {
   const asked = ask(place, { node: name, url: `http://${METRICS}/readyz`, seconds: AGENT_START_S });
   // An agent that has ended will not answer any more.
   const lost = new AbortController();

@@ -19,6 +19,8 @@ export interface Sniffed {
 }
 
 const START_MS = 5000;
+/** Room for packets while this machine has other things to do. */
+const BUFFER_KIB = 16_384;
 /** What is on the wire reaches tcpdump's output in this time. */
 const SETTLE_MS = 150;
 
@@ -40,6 +42,7 @@ export class Sniffer {
   /** Begins to watch; returns when nothing is missed any more. */
   static async #start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
     const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
+    options.push("-B", String(BUFFER_KIB));
     const args = [`--net=${place.path(BRIDGES.outside)}`, "tcpdump", ...options, filterFor(server)];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
     const sniffer = new Sniffer(child);

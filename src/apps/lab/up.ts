@@ -12,7 +12,7 @@ import { bridgeScript, namespaceBatch, nodeScript, serverScript } from "./node-s
 import { namespaceObject, nodeObject, writeObject } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
-import { wirePod } from "./pods.ts";
+import { announcePod, wirePod } from "./pods.ts";
 import { startAgent, startServer, waitForAgent } from "./processes.ts";
 import { claimPlace, markComplete } from "./state.ts";
 import type { LabNode, Topology } from "./topology.ts";
@@ -71,7 +71,8 @@ function podsToMake(topology: Topology): { readonly name: string; readonly node:
 /** One after the other, as a kubelet would: the plugins share a bridge and a list of addresses. */
 async function wireAll(place: LabPlace, topology: Topology, node: LabNode): Promise<void> {
   for (const pod of podsToMake(topology)) {
-    if (pod.node.name === node.name) await wirePod({ place, topology }, pod);
+    if (pod.node.name !== node.name) continue;
+    announcePod(place, await wirePod({ place, topology }, pod));
   }
 }
 
