@@ -18,7 +18,8 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test soak kernel-packages lab-packages bench bench-maps bench-packets clean
+.PHONY: help build demo tour test soak kernel-packages lab-packages
+.PHONY: bench bench-maps bench-packets bench-latency clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -83,6 +84,9 @@ bench-packets: build lab-packages ## measures packets: VXLAN, ipset marks, Sluic
 	$(call debian,ipset,it holds the sets that Sluice is compared with)
 	@npm run --silent bench:lookups -- $(ARGS)
 	@npm run --silent bench:packets -- $(ARGS)
+
+bench-latency: build lab-packages ## measures a pod's way into the kernel; needs root
+	@npm run --silent bench:latency -- $(ARGS)
 
 clean: ## removes what `make build` made; installed packages stay
 	rm -rf dist bin/sluice

@@ -11,8 +11,8 @@ import { openNftables, removeNftables } from "../../src/sinks/nftables.ts";
 import { DATAPATH, KERNEL, Router } from "./router.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
-export const SYNCED = { prune: true };
-export const STARTING = { prune: false };
+export const SYNCED = { prune: true, tunnelMtu: 1450 };
+export const STARTING = { prune: false, tunnelMtu: 1450 };
 
 /** Marks as our programs propose them, not shifted. */
 export const local = (index: number) => encodeMark("local", index, 0);
@@ -42,7 +42,7 @@ export async function startNode(
 ): Promise<{ router: Router; table: Nftables; network: Network }> {
   const router = await Router.start(t);
   const network = openRouting(t, more);
-  await network.ensureTunnel(1500);
+  await network.ensureTunnel(1500, []);
   await network.apply(desired, KERNEL, SYNCED);
   const table = openTable(t, more);
   await table.apply(desired, SYNCED);

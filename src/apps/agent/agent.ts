@@ -7,7 +7,6 @@ import type { Issue } from "../../model/issue.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import type { Address } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
-import type { Plan } from "../../plan/plan.ts";
 import type { Row } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
 import { LameDucks } from "../../reconcile/lame-ducks.ts";
@@ -47,7 +46,6 @@ export class Agent {
   #opening: Promise<void> | undefined;
   #applier: Applier | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
-  #plan: Plan | undefined;
   #desired: NodeDatapath | undefined;
   #rowCount = 0;
   #failure: Failure | undefined;
@@ -108,11 +106,12 @@ export class Agent {
 
   /** What a status shows. */
   view(): AgentView {
+    const plan = () => this.#world.plan(this.#objectIssues);
     return {
       ready: this.#applied && this.#failure === undefined,
       objectsSynced: this.#objectsSynced,
       kernelSynced: this.#kernel !== undefined,
-      plan: this.#plan,
+      plan: this.#turns === 0 ? undefined : plan,
       desired: this.#desired,
       nodes: this.#world.nodes(),
       rows: this.#rowCount,
@@ -160,10 +159,8 @@ export class Agent {
     const begin = performance.now();
     this.#passed.push(...this.#world.take(this.#queue.splice(0)));
     if (!this.#objectsSynced || this.#kernel === undefined) return;
-    const plan = this.#world.plan(this.#objectIssues);
-    this.#plan = plan;
     this.#save(this.#accepted);
-    this.#submit([...(plan.rows ?? [])], this.#kernel);
+    this.#submit(this.#world.admittedRows(), this.#kernel);
     this.#turns++;
     this.#turnMs = performance.now() - begin;
   }
@@ -250,9 +247,10 @@ export class Agent {
 
   /** Compares with the kernel, whoever changed it; what differs is written again. */
   onDoubt(): void {
-    const verified = this.#datapath?.verify() ?? Promise.resolve();
+    this.#policyMaps.doubt();
+    const doubted = this.#datapath?.doubt() ?? Promise.resolve();
     // What cannot be read now is looked at by the run that follows.
-    void verified.catch(() => undefined).then(() => this.#wake());
+    void doubted.catch(() => undefined).then(() => this.#wake());
   }
 
   #save(memory: AddressOwners | LastAccepted): void {

@@ -37,7 +37,8 @@ export interface AgentView {
   readonly ready: boolean;
   readonly objectsSynced: boolean;
   readonly kernelSynced: boolean;
-  readonly plan: Plan | undefined;
+  /** Works it out, O(endpoints); undefined: nothing is known yet. */
+  readonly plan: (() => Plan) | undefined;
   readonly desired: NodeDatapath | undefined;
   readonly nodes: readonly Node[];
   /** Of this node, lame ducks included. */

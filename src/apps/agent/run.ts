@@ -5,6 +5,7 @@ import { monitorTable } from "../../drivers/kernel/nft-monitor.ts";
 import { probeNeighbours } from "../../drivers/kernel/neighbour-probe.ts";
 import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
+import type { DatapathSettings } from "../../reconcile/datapath.ts";
 import { restorePins } from "../../sinks/program-maps.ts";
 import { watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
@@ -58,6 +59,7 @@ export async function runAgent(options: RunOptions): Promise<void> {
   const kernel = watchKernel({
     onState: (state) => agent.onKernel(state),
     onError: ({ message, remedy }: OperationError) => log("kernel", { error: message, remedy }),
+    heard: { matches: oursAmongEvents(options.settings), onLine: debounced(() => agent.onDoubt()) },
   });
   const { datapath, settings } = options;
   const onError = ({ message, remedy }: OperationError) => log("nft", { error: message, remedy });
@@ -90,6 +92,11 @@ async function refuseUnfit(options: RunOptions): Promise<void> {
   const texts = errors.map(({ check, message, remedy }) => `${check}: ${message}; ${remedy}`);
   const target = `node ${options.node}`;
   throw new OperationError({ code: "UnfitNode", op: "doctor", target, detail: texts.join(". ") });
+}
+
+/** Rules, our routes, our device. */
+function oursAmongEvents({ tunnelDevice, routeProtocol }: DatapathSettings): RegExp {
+  return new RegExp(`^\\[RULE\\]|\\b${tunnelDevice}\\b|\\bproto ${routeProtocol}\\b`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -19,7 +19,8 @@ export async function statusOf(
 ): Promise<StatusDocument> {
   const packets = await agent.counters();
   const view = agent.view();
-  const { plan, desired } = view;
+  const { desired } = view;
+  const plan = view.plan?.();
   const endpoints = new Set<string>();
   for (const { endpoint } of plan?.assignments ?? []) endpoints.add(endpoint.key);
   return statusDocument({
