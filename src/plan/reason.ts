@@ -69,7 +69,7 @@ export const REASONS: readonly Reason[] = [
     name: "SpoofedSource",
     counter: "program",
     drop: true,
-    meaning: "a pod sent with the address of another endpoint",
+    meaning: "a pod sent with the address of another endpoint, or with an egress IP",
     remedy: "find the pod behind the device that `sluice status` names; it forges addresses",
   },
   {

@@ -137,6 +137,9 @@ const FROM_POD: Readonly<Record<string, readonly Want[]>> = {
     { packet: pod4("192.0.2.1"), ifindex: devices.other, ...BORROWED },
     { packet: frame({ from: "10.0.2.5", to: "203.0.113.7" }), ...BORROWED },
     { packet: frame({ from: "fd00:2::5", to: "2001:db8:1::7" }), ...BORROWED },
+    // An egress IP of this node, which no pod has.
+    { packet: frame({ from: "192.0.2.10", to: "203.0.113.7" }), ...BORROWED },
+    { packet: frame({ from: "2001:db8:f::1", to: "2001:db8:1::7" }), ...BORROWED },
     { packet: pod4("10.0.2.5"), ifindex: devices.other, reason: "ClusterDestination" },
     // The device of this one is not found yet; nftables holds it.
     { packet: frame({ from: "10.0.1.6", to: "203.0.113.7" }), ...TO_GATEWAY },
