@@ -57,7 +57,7 @@ export interface TunnelEnd {
 export function standingChains(settings: DatapathSettings, { self, mtu }: TunnelEnd): NamedChain[] {
   const marks = new Marks(settings);
   return [
-    ...decidingChains(marks),
+    ...decidingChains(settings, marks),
     ...forwardChains(settings, marks, mtu),
     ...tunnelGuard(settings, self),
     ...reportingChains(marks),
@@ -65,15 +65,20 @@ export function standingChains(settings: DatapathSettings, { self, mtu }: Tunnel
   ];
 }
 
+/** A new flow waits unless its device and source are those of a classified pod (rule 8.7). */
+function hold(ip: "ip" | "ip6"): string {
+  return `iifname . ${ip} saddr != @classified${ip === "ip" ? 4 : 6} goto drop_Unclassified`;
+}
+
 /** In prerouting: what becomes of a packet's proposal. */
-function decidingChains(marks: Marks): NamedChain[] {
+function decidingChains({ unclassified }: DatapathSettings, marks: Marks): NamedChain[] {
   const chains: Record<string, readonly string[]> = {
     proposed: [
       `${marks.isClass("meta", "gateway")} goto request`,
       `${marks.bits("meta")} == ${marks.value("tunnel", INDEX_REPLY)} goto answer`,
       `${marks.isAny("ct")} goto known`,
       // An unanswered flow stays "new"; once it is confirmed it has begun, on the direct path.
-      "ct state new ct status & confirmed == 0 goto begun",
+      "ct state new ct status & confirmed == 0 goto opened",
       "ct state new,established,related goto cleared",
       "goto drop_Invalid",
     ],
@@ -109,6 +114,8 @@ function decidingChains(marks: Marks): NamedChain[] {
       // An answer without its egress IP finds no way by itself; a request would leave as it is.
       "ct direction original goto unserved",
     ],
+    // By a pod of this node, or by who uses its address before its device is found (rule 8.9).
+    opened: [...(unclassified === "allow" ? [] : [hold("ip"), hold("ip6")]), "goto begun"],
     begun: [`${marks.bits("meta")} vmap @begin`, ...refusals(marks)],
     unserved: [
       `${marks.isClass("ct", "tunnel")} goto drop_UnknownGateway`,
@@ -206,10 +213,7 @@ function forwardChains(
     `ct status dnat ${ip} saddr @selected${digit} goto drop_ServiceToOutside`,
     ...(unclassified === "allow"
       ? []
-      : [
-          `iifname . ${ip} saddr != @classified${digit} goto drop_Unclassified`,
-          "ct state invalid goto drop_Invalid",
-        ]),
+      : [hold(ip), "ct state invalid goto drop_Invalid"]),
   ];
   return [
     // Fixed numbers: the route's MTU misses the tunnel on the first packet.

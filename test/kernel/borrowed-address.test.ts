@@ -1,15 +1,18 @@
-// A pod with raw sockets and another's address: of a pod on its node, on another node, on a gateway,
-// and an egress IP itself. None of its packets gets out.
+// A pod with raw sockets and another's address: of a pod on its node, on another node, on a
+// gateway, and an egress IP itself. None of its packets gets out.
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import { removeFromNetwork } from "../../src/apps/lab/cni.ts";
 import { applyPolicies } from "../../src/apps/lab/policies.ts";
 import { SERVER, SERVER_PORT } from "../../src/apps/lab/topology.ts";
 import type { Cni } from "../../src/apps/lab/topology.ts";
 import { BpfMap } from "../../src/drivers/kernel/bpf-map.ts";
+import { parseTable } from "../../src/drivers/kernel/nft.ts";
+import { present } from "../../src/lib/assert.ts";
 import { ABI_DIRECTORY, DATAPATH_MAPS } from "../../src/reconcile/datapath-maps.ts";
 import { countArrivals, countedDuring, shellOn } from "./lab-node.ts";
 import type { Lab } from "./live-lab.ts";
@@ -105,6 +108,22 @@ async function assertAlive(paths: readonly Path[]): Promise<void> {
   }, "the server's answer on every connection");
 }
 
+const HOLD_NOBODY = `
+nft flush chain inet sluice opened
+nft add rule inet sluice opened goto begun`;
+
+/** On worker-1. */
+async function untilUnclassified(lab: Lab, paths: readonly Path[]): Promise<void> {
+  await until(async () => {
+    const text = await shellOn(lab, "worker-1", "nft -j list table inet sluice");
+    const { sets } = parseTable(text);
+    const elements = ["classified4", "classified6"].flatMap((name) => [
+      ...(sets.get(name)?.elements.keys() ?? []),
+    ]);
+    return !paths.some(({ from }) => elements.some((one) => one.endsWith(` . ${from}`)));
+  }, "pods whose device is gone are not classified");
+}
+
 async function prepare(t: TestContext, cni: Cni): Promise<{ lab: Lab; paths: readonly Path[] }> {
   const lab = await bringLabUp(t, { workers: 2, pods: 5, cni });
   await applyPolicies(lab.place, "demo/policy.yaml");
@@ -133,15 +152,24 @@ for (const cni of ["ptp", "bridge"] as const) {
     }
     const egress = of("pod-5").map((borrower) => ({ borrower, from: borrower.udp.egress }));
     await t.test("that of a worker's pod, or an egress IP, on the gateway", async () => {
-      const { arrived, sent, dropped } = await attempt(lab, [...loans("pod-5", "pod-1"), ...egress]);
+      const all = [...loans("pod-5", "pod-1"), ...egress];
+      const { arrived, sent, dropped } = await attempt(lab, all);
       assert.deepEqual([arrived, dropped], [0, sent]);
     });
     await assertAlive(paths);
+
+    await t.test("that of a pod whose device is gone, while its object stays", async () => {
+      const node = present(lab.topology.nodes.find(({ name }) => name === "worker-1"), "it");
+      await removeFromNetwork({ ...lab, node, pod: "pod-1" });
+      await untilUnclassified(lab, of("pod-1"));
+      assert.equal((await attempt(lab, loans("pod-3", "pod-1"))).arrived, 0);
+    });
 
     await t.test("the control: programs that know nobody let them out", async () => {
       await killAgents(lab, NODES);
       const all = paths.map(({ from }) => from);
       await forget(lab, "worker-1", "endpoints", all);
+      await shellOn(lab, "worker-1", HOLD_NOBODY);
       const own = await attempt(lab, loans("pod-3", "pod-1"));
       const other = await attempt(lab, loans("pod-3", "pod-2"));
       await forget(lab, "gateway-1", "egress", egress.map(({ from }) => from));
