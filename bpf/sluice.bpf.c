@@ -51,10 +51,7 @@ static __always_inline bool is_borrowed(struct __sk_buff *skb, const struct pack
 {
 	struct sluice_endpoint *owner = bpf_map_lookup_elem(&sluice_endpoints, &packet->source);
 
-	/*
-	 * No endpoint's: there are no rows, and nothing to borrow but an egress IP of this node.
-	 * IPv6 has no rp_filter that would tell.
-	 */
+	/* No endpoint's: there are no rows, but an egress IP is not a pod's to send from either. */
 	if (!owner)
 		return bpf_map_lookup_elem(&sluice_egress, &packet->source);
 	if (owner->node != settings.self)

@@ -2,8 +2,8 @@
 // base chain lets a packet that is not policy traffic go after one or two rules.
 //
 //   prerouting   decide: new flows take the proposal, known ones what they began with
+//   output       errors of this node about answers go the way of the flow that they are about
 //   input        guard: who may send to the tunnel
-//   output       this node's own reports about policy traffic go the way of their flow
 //   forward      guard: tunnel port, unclassified pods, services that lead outside; clamp the MSS
 //   postrouting  translate, then guard: nothing of ours leaves with another address
 //
@@ -58,9 +58,9 @@ export function standingChains(settings: DatapathSettings, { self, mtu }: Tunnel
   const marks = new Marks(settings);
   return [
     ...decidingChains(settings, marks),
+    ...errorChains(marks),
     ...forwardChains(settings, marks, mtu),
     ...tunnelGuard(settings, self),
-    ...reportingChains(marks),
     ...leavingChains(settings, marks),
   ];
 }
@@ -134,6 +134,29 @@ function decidingChains({ unclassified }: DatapathSettings, marks: Marks): Named
   ];
 }
 
+/**
+ * In output: this node says of an answer that it is too big, for example, or refuses it. That must
+ * reach the outside as the flow's own packets do: the gateway knows the pod and not this node,
+ * whose address the outside must not see either.
+ */
+function errorChains(marks: Marks): NamedChain[] {
+  const ofTunnel = marks.isClass("ct", "tunnel");
+  return [
+    [
+      "error",
+      called([
+        `${ofTunnel} meta nfproto ipv4 ip saddr set ct original ip saddr`,
+        `${ofTunnel} meta nfproto ipv6 ip6 saddr set ct original ip6 saddr`,
+        `${marks.bits("ct")} vmap @keep`,
+        "goto unserved",
+      ]),
+    ],
+    base("decide_error", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
+      `ct state related ct direction original ${marks.isAny("ct")} goto error`,
+    ]),
+  ];
+}
+
 /** What a new flow is told that no index serves; the last rule fits all that is left. */
 function refusals(marks: Marks): string[] {
   const verdicts = [
@@ -167,34 +190,6 @@ function tunnelGuard({ tunnelPort }: DatapathSettings, self: string): NamedChain
     ],
     base("guard_input", { type: "filter", hook: "input", priority: GUARD_PRIORITY }, [
       `udp dport ${tunnelPort} goto tunnel`,
-    ]),
-  ];
-}
-
-/**
- * In output: what this node reports about an answer that its pod cannot have (too large, too old,
- * gone) says so to the outside in the pod's name and by its gateway; else it would show this node.
- * A gateway's own reports have the egress IP by themselves, as NAT knows the flow.
- */
-function reportingChains(marks: Marks): NamedChain[] {
-  const inPodsName = (family: "ipv4" | "ipv6", ip: "ip" | "ip6") =>
-    `${marks.isClass("ct", "tunnel")} meta nfproto ${family} ` +
-    `${ip} saddr set ct original ${ip} saddr`;
-  return [
-    [
-      "reported",
-      called([
-        // To the pod itself.
-        "ip daddr @cluster4 accept",
-        "ip6 daddr @cluster6 accept",
-        inPodsName("ipv4", "ip"),
-        inPodsName("ipv6", "ip6"),
-        `${marks.bits("ct")} vmap @keep`,
-        "goto unserved",
-      ]),
-    ],
-    base("report", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
-      `meta l4proto { icmp, ipv6-icmp } ct state related ${marks.isAny("ct")} goto reported`,
     ]),
   ];
 }
