@@ -37,7 +37,7 @@ SHELLS := zsh fish
 
 # The kernel suite needs root; without it, it is skipped and says so.
 ifeq ($(shell id -u),0)
-test soak: kernel-packages lab-packages
+test: kernel-packages lab-packages
 demo: lab-packages
 endif
 
@@ -58,8 +58,8 @@ lab-packages:
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
 	@npm run --silent test -- $(ONLY)
 
-soak: build ## tests of the kernel at their full numbers, which takes long; as root
-	@SLUICE_SOAK=1 npm run --silent test -- $(or $(ONLY),test/kernel)
+soak: ## the same tests in their full sizes: long; ONLY=test/kernel for these
+	@SLUICE_SOAK=1 $(MAKE) test
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.
 shell-%:

@@ -2,6 +2,7 @@
 
 /** Where the kernel calls a base chain. */
 export interface NftHook {
+  /** `route`: of output, where a changed mark has the packet routed again. */
   readonly type: "filter" | "nat" | "route";
   readonly hook: string;
   readonly priority: number;

@@ -3,8 +3,8 @@
 //
 //   raw          tunnel packets are nobody's connection
 //   prerouting   decide: new flows take the proposal, known ones what they began with
+//   output       errors of this node about answers go the way of the flow that they are about
 //   input        guard: who may send to the tunnel
-//   output       this node's own reports about policy traffic go the way of their flow
 //   forward      guard: tunnel port, unclassified pods, services that lead outside
 //   postrouting  translate, then guard: nothing of ours leaves with another address
 //
@@ -75,10 +75,10 @@ export function standingChains(
   const marks = new Marks(settings);
   return [
     ...untrackedChains(settings, renderAddress(self)),
-    ...decidingChains(marks),
+    ...decidingChains(settings, marks),
+    ...errorChains(marks),
     ...forwardChains(settings, marks),
     ...tunnelGuard(settings, renderAddress(self)),
-    ...reportingChains(marks),
     ...leavingChains(settings, marks, tunnelMtu),
   ];
 }
@@ -98,15 +98,20 @@ function untrackedChains({ tunnelPort }: DatapathSettings, self: string): NamedC
   ];
 }
 
+/** A new flow waits unless its device and source are those of a classified pod (rule 8.7). */
+function hold(ip: "ip" | "ip6"): string {
+  return `iifname . ${ip} saddr != @classified${ip === "ip" ? 4 : 6} goto drop_Unclassified`;
+}
+
 /** In prerouting: what becomes of a packet's proposal. */
-function decidingChains(marks: Marks): NamedChain[] {
+function decidingChains({ unclassified }: DatapathSettings, marks: Marks): NamedChain[] {
   const chains: Record<string, readonly string[]> = {
     unmarked: [`${marks.isAny("ct")} goto remembered`],
     proposed: [
       `${marks.isClass("meta", "gateway")} goto request`,
       `${marks.isAny("ct")} goto known`,
       // An unanswered flow stays "new"; once it is confirmed it has begun, on the direct path.
-      "ct state new ct status & confirmed == 0 goto begun",
+      "ct state new ct status & confirmed == 0 goto opened",
       "ct state new,established,related goto cleared",
       "goto drop_Invalid",
     ],
@@ -142,6 +147,8 @@ function decidingChains(marks: Marks): NamedChain[] {
       // An answer without its egress IP finds no way by itself; a request would leave as it is.
       "ct direction original goto unserved",
     ],
+    // By a pod of this node, or by who uses its address before its device is found (rule 8.9).
+    opened: [...(unclassified === "allow" ? [] : [hold("ip"), hold("ip6")]), "goto begun"],
     begun: [`${marks.bits("meta")} vmap @begin`, ...refusals(marks)],
     unserved: [
       `${marks.isClass("ct", "tunnel")} goto drop_UnknownGateway`,
@@ -159,6 +166,29 @@ function decidingChains(marks: Marks): NamedChain[] {
     ...DROPS.map(dropping),
     ...Object.entries(chains).map(([name, rules]): NamedChain => [name, called(rules)]),
     base("decide", { type: "filter", hook: "prerouting", priority: DECIDE_PRIORITY }, decide),
+  ];
+}
+
+/**
+ * In output: this node says of an answer that it is too big, for example, or refuses it. That must
+ * reach the outside as the flow's own packets do: the gateway knows the pod and not this node,
+ * whose address the outside must not see either.
+ */
+function errorChains(marks: Marks): NamedChain[] {
+  const ofTunnel = marks.isClass("ct", "tunnel");
+  return [
+    [
+      "error",
+      called([
+        `${ofTunnel} meta nfproto ipv4 ip saddr set ct original ip saddr`,
+        `${ofTunnel} meta nfproto ipv6 ip6 saddr set ct original ip6 saddr`,
+        `${marks.bits("ct")} vmap @keep`,
+        "goto unserved",
+      ]),
+    ],
+    base("decide_error", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
+      `ct state related ct direction original ${marks.isAny("ct")} goto error`,
+    ]),
   ];
 }
 
@@ -196,34 +226,6 @@ function tunnelGuard({ tunnelPort }: DatapathSettings, self: string): NamedChain
   ];
 }
 
-/**
- * In output: what this node reports about an answer that its pod cannot have (too large, too old,
- * gone) says so to the outside in the pod's name and by its gateway; else it would show this node.
- * A gateway's own reports have the egress IP by themselves, as NAT knows the flow.
- */
-function reportingChains(marks: Marks): NamedChain[] {
-  const inPodsName = (family: "ipv4" | "ipv6", ip: "ip" | "ip6") =>
-    `${marks.isClass("ct", "tunnel")} meta nfproto ${family} ` +
-    `${ip} saddr set ct original ${ip} saddr`;
-  return [
-    [
-      "reported",
-      called([
-        // To the pod itself.
-        "ip daddr @cluster4 accept",
-        "ip6 daddr @cluster6 accept",
-        inPodsName("ipv4", "ip"),
-        inPodsName("ipv6", "ip6"),
-        `${marks.bits("ct")} vmap @keep`,
-        "goto unserved",
-      ]),
-    ],
-    base("report", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
-      `meta l4proto { icmp, ipv6-icmp } ct state related ${marks.isAny("ct")} goto reported`,
-    ]),
-  ];
-}
-
 /** In forward: what pods may not do. */
 function forwardChains(
   { tunnelPort, unclassified }: DatapathSettings,
@@ -233,10 +235,7 @@ function forwardChains(
     `ct status dnat ${ip} saddr @selected${digit} goto drop_ServiceToOutside`,
     ...(unclassified === "allow"
       ? []
-      : [
-          `iifname . ${ip} saddr != @classified${digit} goto drop_Unclassified`,
-          "ct state invalid goto drop_Invalid",
-        ]),
+      : [hold(ip), "ct state invalid goto drop_Invalid"]),
   ];
   return [
     ["leaving4", called(leaving("ip", 4))],

@@ -104,7 +104,7 @@ async function prepare(t: TestContext): Promise<Lab> {
 /** How many arrived, were sent, and were counted as dropped. */
 async function attempt(lab: Lab, forgery: Forgery, inner: readonly (readonly string[])[]) {
   const members = [SERVER, ...loadPods(lab.place).map(({ name }) => podMember(name))];
-  const arrived = await countArrivals(lab, members, `udp dport ${FORGED_PORT}`);
+  const arrived = await countArrivals(lab, members, [`udp dport ${FORGED_PORT}`]);
   let sent = 0;
   const dropped = await countedDuring(lab, { nodes: NODES, reasons: REASONS }, async () => {
     sent = forge(lab, forgery, inner);

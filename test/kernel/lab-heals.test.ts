@@ -33,7 +33,8 @@ test("what somebody takes away from a node is put back", {
     return stdout;
   };
   const state = () =>
-    onNode("ip rule; ip route show table 21000; nft -s list table inet sluice 2>&1 || true; ip -br link")
+    onNode(`ip rule; ip route show table 21000; ip -br link
+      nft -s list table inet sluice 2>&1 || true`)
       // A device that was made anew has another address, a hash table another order.
       .replaceAll(/(?:[0-9a-f]{2}:){5}[0-9a-f]{2}/g, "MAC")
       .split(/[\n,]/)

@@ -51,24 +51,26 @@ export async function countedDuring(
   return (await sum()) - before;
 }
 
-/** Counts what reaches these members and fits nft's `match`, from now on; gives the sum. */
+/** Counts what reaches these members and fits one of nft's matches, from now on; the sum. */
 export async function countArrivals(
   lab: Lab,
   members: readonly string[],
-  match: string,
+  matches: readonly string[],
 ): Promise<() => Promise<number>> {
   const script = `nft -f - <<'END'
 add table inet arrivals
 delete table inet arrivals
 add table inet arrivals
 add chain inet arrivals in { type filter hook prerouting priority raw ; }
-add rule inet arrivals in ${match} counter
+${matches.map((match) => `add rule inet arrivals in ${match} counter`).join("\n")}
 END`;
   await Promise.all(members.map((member) => shellOn(lab, member, script)));
   return async () => {
     const list = "nft list table inet arrivals";
     const texts = await Promise.all(members.map((member) => shellOn(lab, member, list)));
-    const counts = texts.map((text) => Number(/counter packets (\d+)/.exec(text)?.[1]));
+    const counts = texts.flatMap((text) =>
+      [...text.matchAll(/counter packets (\d+)/g)].map(([, packets]) => Number(packets)),
+    );
     return counts.reduce((sum, count) => sum + count, 0);
   };
 }

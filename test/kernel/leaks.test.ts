@@ -8,14 +8,15 @@ import { expectations } from "../../src/apps/lab/expectation.ts";
 import { applyPolicies } from "../../src/apps/lab/policies.ts";
 import type { Sniffed } from "../../src/apps/lab/sniffer.ts";
 import { Sniffer } from "../../src/apps/lab/sniffer.ts";
-import type { Lab } from "./live-lab.ts";
+import { sized } from "../support/soak.ts";
 import { countedDuring } from "./lab-node.ts";
-import { bringLabUp, killAgents, missingForAgents, soaking, startAgents } from "./live-lab.ts";
+import type { Lab } from "./live-lab.ts";
+import { bringLabUp, killAgents, missingForAgents, startAgents } from "./live-lab.ts";
 import type { RestlessPod } from "./restless-pods.ts";
 import { startPods, untilAnswered } from "./restless-pods.ts";
 
 const skip = missingForAgents() ?? false;
-const COUNT = soaking ? 200 : 16;
+const COUNT = sized(16, 200);
 /** A gateway's own pods leave another way than a worker's. */
 const NODES = ["worker-1", "worker-2", "gateway-1"];
 

@@ -30,9 +30,6 @@ export function missingForAgents(): string | undefined {
   return missingForLab() ?? (built ? undefined : "not built: run make build for the programs");
 }
 
-/** Tests take their full numbers, which is long: `make soak`. */
-export const soaking = process.env["SLUICE_SOAK"] === "1";
-
 let labs = 0;
 
 /** Brings a lab up; it is gone after the test. */

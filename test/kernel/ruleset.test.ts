@@ -74,17 +74,20 @@ for (const side of SIDES) {
     assert.ok(requests > 0 && answers > 0, `${requests} requests, ${answers} answers`);
   });
 
-  kernelTest(`pods that are not classified wait, ${family} [8.7]`, async (t) => {
+  kernelTest(`pods that are not classified wait, ${family} [8.7, 8.9]`, async (t) => {
     const unclassified = { ...DATAPATH, classified: [], selected: [] };
     const { router, table } = await startNode(t, unclassified);
     const seen = router.watchOutside(`${ip} daddr ${outside} udp dport 9`);
     router.sends(outside);
+    // With rows too: their device is not found, or somebody borrows the address.
+    router.propose(local(own));
+    router.sends(outside);
     assert.equal(seen(), 0);
-    assert.deepEqual(await dropped(table), { Unclassified: 1 });
+    assert.deepEqual(await dropped(table), { Unclassified: 2 });
     await table.apply(DATAPATH, SYNCED);
     router.sends(outside);
     assert.equal(seen(), 1);
-    assert.deepEqual(await dropped(table), { Unclassified: 1 });
+    assert.deepEqual(await dropped(table), { Unclassified: 2 });
   });
 
   kernelTest(`told to allow, they leave with the node's address, ${family}`, async (t) => {
