@@ -1,8 +1,10 @@
-// Where inside the cluster a destination is, if it is (rule 8.2): which object says so.
+// Where inside the cluster a destination is, if it is (rule 8.2): which object says so. What is
+// near, such as link-local addresses, counts as inside without an object.
 
 import { assert } from "../lib/assert.ts";
 import { compareBytes } from "../lib/order.ts";
 import type { Address } from "../net/address.ts";
+import { nearPrefix } from "../net/near.ts";
 import type { Prefix } from "../net/prefix.ts";
 import {
   bitsOf,
@@ -64,7 +66,9 @@ export function placeInCluster(
   const place = addressPlace(prefix, surroundings) ?? prefixPlace(prefix, surroundings);
   const isInside = coversPrefix(surroundings.inside.all, prefix);
   assert(isInside === (place !== undefined), "what is inside has an object that says so");
-  return place;
+  if (place !== undefined) return place;
+  const near = nearPrefix(prefix);
+  return near === undefined ? undefined : { kind: "link", prefix: near };
 }
 
 function addressPlace(
