@@ -4,7 +4,7 @@
 import { assert } from "../lib/assert.ts";
 import { compareBytes } from "../lib/order.ts";
 import type { Address } from "../net/address.ts";
-import { nearPrefix } from "../net/near.ts";
+import { NEAR_PREFIXES } from "../net/near.ts";
 import type { Prefix } from "../net/prefix.ts";
 import {
   bitsOf,
@@ -65,10 +65,8 @@ export function placeInCluster(
 ): ClusterPlace | undefined {
   const place = addressPlace(prefix, surroundings) ?? prefixPlace(prefix, surroundings);
   const isInside = coversPrefix(surroundings.inside.all, prefix);
-  assert(isInside === (place !== undefined), "what is inside has an object that says so");
-  if (place !== undefined) return place;
-  const near = nearPrefix(prefix);
-  return near === undefined ? undefined : { kind: "link", prefix: near };
+  assert(isInside === (place !== undefined), "what is inside has something that says so");
+  return place;
 }
 
 function addressPlace(
@@ -97,5 +95,7 @@ function prefixPlace(
   const range = ranges.find((one) => containsPrefix(one.prefix, prefix));
   if (range !== undefined) return range;
   const cidr = clusterCidrs.find((one) => containsPrefix(one, prefix));
-  return cidr === undefined ? undefined : { kind: "cluster-cidr", prefix: cidr };
+  if (cidr !== undefined) return { kind: "cluster-cidr", prefix: cidr };
+  const near = NEAR_PREFIXES.find((one) => containsPrefix(one, prefix));
+  return near === undefined ? undefined : { kind: "link", prefix: near };
 }

@@ -189,7 +189,7 @@ export interface Claim {
 
 export type Defeat = "LongerPrefix" | "OlderPolicy" | "OwnExclusion";
 
-/** Part of the cluster that a destination lies in (rule 8.2); `link`: near, wherever it is. */
+/** Part of the cluster that a destination lies in (rule 8.2); `link`: link-local and the like. */
 export type ClusterPlace =
   | { readonly kind: "pod"; readonly name: string }
   | { readonly kind: "node"; readonly name: string }
@@ -200,7 +200,7 @@ export type ClusterPlace =
 
 /** What becomes of a packet that opens a flow. */
 export type Outcome =
-  /** Inside the cluster, or near: no policy touches it (rule 8.1). */
+  /** Inside the cluster: no policy touches it (rule 8.1). */
   | { readonly kind: "untouched"; readonly place: ClusterPlace }
   /** The endpoint has no address of this family, or newer endpoints have taken them all. */
   | { readonly kind: "no-source"; readonly family: Family }

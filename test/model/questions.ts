@@ -20,8 +20,6 @@ export const DESTINATIONS = [
   ...["10.96.0.1", "10.0.0.9", "192.168.1.9", "fd00::9"],
   ...["169.254.169.254", "239.1.2.3", "255.255.255.255", "fe80::1", "ff02::fb"],
 ];
-/** Link-local, multicast and broadcast (rule 8.1), each prefix as its bytes begin. */
-const NEAR = /^(\xa9\xfe|[\xe0-\xef]|\xff{4}|\xfe[\x80-\xbf].{14}|\xff.{15})/s;
 /** The first of them, which can be no part of the cluster. */
 export const OUTSIDE = 7;
 export const CLUSTER_CIDRS = ["10.96.0.0/12"];
@@ -66,9 +64,7 @@ export function scan(
   return best;
 }
 
-/** Inside the cluster, or near. */
 export function isInside(view: ModelView, destination: Address): boolean {
-  if (NEAR.test(destination)) return true;
   const inside = insideNaively(view, clusterPrefixes());
   return inside.all.some((prefix) => containsAddress(prefix, destination));
 }
