@@ -2,7 +2,8 @@
 
 /** Where the kernel calls a base chain. */
 export interface NftHook {
-  readonly type: "filter" | "nat";
+  /** `route`: of output, where a changed mark has the packet routed again. */
+  readonly type: "filter" | "nat" | "route";
   readonly hook: string;
   readonly priority: number;
 }

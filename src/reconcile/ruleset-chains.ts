@@ -2,6 +2,7 @@
 // base chain lets a packet that is not policy traffic go after one or two rules.
 //
 //   prerouting   decide: new flows take the proposal, known ones what they began with
+//   output       errors of this node about answers go the way of the flow that they are about
 //   input        guard: who may send to the tunnel
 //   forward      guard: tunnel port, unclassified pods, services that lead outside; clamp the MSS
 //   postrouting  translate, then guard: nothing of ours leaves with another address
@@ -49,6 +50,7 @@ export function standingChains(settings: DatapathSettings, tunnelMtu: number): N
   const marks = new Marks(settings);
   return [
     ...decidingChains(marks),
+    ...errorChains(marks),
     ...forwardChains(settings, marks, tunnelMtu),
     ...tunnelGuard(settings),
     ...leavingChains(settings, marks),
@@ -114,6 +116,29 @@ function decidingChains(marks: Marks): NamedChain[] {
     ...DROPS.map(dropping),
     ...Object.entries(chains).map(([name, rules]): NamedChain => [name, called(rules)]),
     base("decide", { type: "filter", hook: "prerouting", priority: DECIDE_PRIORITY }, decide),
+  ];
+}
+
+/**
+ * In output: this node says of an answer that it is too big, for example, or refuses it. That must
+ * reach the outside as the flow's own packets do: the gateway knows the pod and not this node,
+ * whose address the outside must not see either.
+ */
+function errorChains(marks: Marks): NamedChain[] {
+  const ofTunnel = marks.isClass("ct", "tunnel");
+  return [
+    [
+      "error",
+      called([
+        `${ofTunnel} meta nfproto ipv4 ip saddr set ct original ip saddr`,
+        `${ofTunnel} meta nfproto ipv6 ip6 saddr set ct original ip6 saddr`,
+        `${marks.bits("ct")} vmap @keep`,
+        "goto unserved",
+      ]),
+    ],
+    base("decide_error", { type: "route", hook: "output", priority: DECIDE_PRIORITY }, [
+      `ct state related ct direction original ${marks.isAny("ct")} goto error`,
+    ]),
   ];
 }
 

@@ -77,7 +77,7 @@ export function parseTable(text: string): NftTable {
 
 function parseChain({ type, hook, prio }: ListedObject): NftChain {
   if (hook === undefined) return { hook: undefined, rules: undefined };
-  const known = type === "nat" ? "nat" : "filter";
+  const known = type === "nat" || type === "route" ? type : "filter";
   return { hook: { type: known, hook, priority: prio ?? 0 }, rules: undefined };
 }
 
