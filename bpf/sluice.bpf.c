@@ -38,9 +38,9 @@ static __always_inline bool is_borrowed(struct __sk_buff *skb, const struct pack
 {
 	struct sluice_endpoint *owner = bpf_map_lookup_elem(&sluice_endpoints, &packet->source);
 
-	/* No endpoint's: there is nothing to borrow, nor are there rows. */
+	/* No endpoint's: there are no rows, but an egress IP is not a pod's to send from either. */
 	if (!owner)
-		return false;
+		return bpf_map_lookup_elem(&sluice_egress, &packet->source);
 	if (owner->node != settings.self)
 		return true;
 	/* A new pod whose device is not found yet: nftables holds its new flows (rule 8.7). */
