@@ -18,7 +18,7 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps clean
+.PHONY: help build demo tour test soak kernel-packages lab-packages bench bench-maps clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -56,6 +56,9 @@ lab-packages:
 
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
 	@npm run --silent test -- $(ONLY)
+
+soak: ## the same tests in their full sizes: long; ONLY=test/kernel for these
+	@SLUICE_SOAK=1 $(MAKE) test
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.
 shell-%:
