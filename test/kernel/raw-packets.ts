@@ -59,15 +59,13 @@ function check(call: string, returned: unknown): number {
   return result;
 }
 
-const DATA = Buffer.from("by hand!");
-
 /** A datagram without a checksum, which IPv4 allows and connection tracking takes. */
-export function udpBytes(sourcePort: number, port: number): Buffer {
-  const header = Buffer.alloc(8);
-  header.writeUInt16BE(sourcePort, 0);
-  header.writeUInt16BE(port, 2);
-  header.writeUInt16BE(header.length + DATA.length, 4);
-  return Buffer.concat([header, DATA]);
+export function udpBytes(sourcePort: number, port: number, dataBytes = 8): Buffer {
+  const datagram = Buffer.alloc(8 + dataBytes);
+  datagram.writeUInt16BE(sourcePort, 0);
+  datagram.writeUInt16BE(port, 2);
+  datagram.writeUInt16BE(datagram.length, 4);
+  return datagram;
 }
 
 /** What begins an association of SCTP (RFC 9260, 3.3.2). */
