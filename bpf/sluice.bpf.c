@@ -25,25 +25,12 @@
 
 /* Looking up. */
 
-/* Link-local, multicast and broadcast: it does not leave the link, or is not ours to send on. */
-static __always_inline bool stays_near(const struct packet *packet)
-{
-	const __be32 *words = packet->destination.words;
-
-	if (packet->ipv4)
-		return (words[3] & bpf_htonl(0xffff0000)) == bpf_htonl(0xa9fe0000) ||
-		       (words[3] & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) ||
-		       words[3] == bpf_htonl(0xffffffff);
-	return (words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
-	       (words[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
-}
-
 /* Does it go to the inside of the cluster (rule 8.2)? */
 static __always_inline bool goes_inside(const struct packet *packet)
 {
 	struct sluice_cluster_key key = { .prefixlen = 128, .address = packet->destination };
 
-	return stays_near(packet) || bpf_map_lookup_elem(&sluice_cluster, &key);
+	return bpf_map_lookup_elem(&sluice_cluster, &key);
 }
 
 /* Did it come from another device than that of its source (rule 8.9)? */

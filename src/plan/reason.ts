@@ -27,7 +27,7 @@ export const REASONS: readonly Reason[] = [
     name: "ClusterDestination",
     counter: "program",
     drop: false,
-    meaning: "a pod sent to the inside of the cluster; left alone",
+    meaning: "a pod sent to the inside of the cluster, or to something near; left alone",
     remedy: "",
   },
   {

@@ -7,13 +7,14 @@ import { test } from "node:test";
 import { address } from "../support/sample-plan.ts";
 import { dropped, local, startNode, SYNCED, tunnel } from "./node.ts";
 import { enterPrivateNetns, shell } from "./private-netns.ts";
+import { sendPackets, udpBytes } from "./raw-packets.ts";
 import { DATAPATH, SIDES } from "./router.ts";
 
 const skip = enterPrivateNetns();
 const kernelTest = (title: string, body: (t: TestContext) => Promise<void>) =>
   test(title, { skip: skip ?? false }, body);
 
-for (const { family, ip, pod, outside, egress } of SIDES) {
+for (const { family, ip, pod, outside, egress, far } of SIDES) {
   const own = family === "IPv4" ? 1 : 3;
   const ways = [
     `oifname sluice0 ${ip} saddr ${pod}`,
@@ -58,6 +59,31 @@ for (const { family, ip, pod, outside, egress } of SIDES) {
     await router.openFlow(t, outside, 21).send();
     assert.deepEqual(seen(), [1, 2]);
     assert.deepEqual(await dropped(table), {});
+  });
+
+  kernelTest(`a node's error leaves as the flow does, ${family} [8.8]`, async (t) => {
+    const { router, table } = await startNode(t);
+    // By the device that is not the default route's, and the answer is too big for the pod's.
+    router.propose(local(own + 1));
+    shell("ip link set pod0 mtu 1280");
+    const [second, tooBig] =
+      family === "IPv4"
+        ? ["203.0.113.31", "icmp type destination-unreachable"]
+        : ["2001:db8:113::31", "icmpv6 type packet-too-big"];
+    const seen = router.watch(
+      `oifname out1 ${ip} saddr ${second} ${tooBig}`,
+      `oifname out0 ${ip} daddr ${far} ${tooBig}`,
+    );
+    const request = { from: pod, to: far, protocol: 17, payload: udpBytes(40_000, 20) };
+    sendPackets(router.podNamespace, [request]);
+    const payload = udpBytes(20, 40_000, 1300);
+    const answer = { from: far, to: second, protocol: 17, payload, fragment: 0x4000 };
+    sendPackets(router.outsideNamespace, [answer]);
+    assert.deepEqual([seen(), await dropped(table)], [[1, 0], {}]);
+    // The control: without the chain it takes the default route.
+    shell("nft flush chain inet sluice decide_error");
+    sendPackets(router.outsideNamespace, [answer]);
+    assert.deepEqual(seen(), [1, 1]);
   });
 
   kernelTest(`a flow that is forgotten begins anew, ${family} [8.10]`, async (t) => {

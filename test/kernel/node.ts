@@ -49,8 +49,12 @@ export async function startNode(
   return { router, table, network };
 }
 
+/** The reasons for which something was dropped while a test of this process looked. */
+export const reached = new Set<string>();
+
 /** What was dropped so far: reason -> packets, without zeros. */
 export async function dropped(table: Nftables): Promise<object> {
-  const counters = await table.counters();
-  return Object.fromEntries([...counters].filter(([, packets]) => packets > 0));
+  const counters = [...(await table.counters())].filter(([, packets]) => packets > 0);
+  for (const [reason] of counters) reached.add(reason);
+  return Object.fromEntries(counters);
 }

@@ -182,6 +182,15 @@ END`);
     `);
   }
 
+  /** Where sockets of the pod and of the outside are made. */
+  get podNamespace(): string {
+    return `/proc/${this.#pod}/ns/net`;
+  }
+
+  get outsideNamespace(): string {
+    return `/proc/${this.#outside}/ns/net`;
+  }
+
   inPod(script: string): string {
     return shell(`nsenter -t ${this.#pod} -n sh -ec '${script}'`);
   }

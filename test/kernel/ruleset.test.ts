@@ -4,9 +4,11 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import { REASONS } from "../../src/plan/reason.ts";
+import { DEFAULT_SETTINGS } from "../../src/reconcile/datapath.ts";
 import { INDEX_NO_EGRESS_IP, INDEX_NONE, INDEX_REPLY } from "../../src/reconcile/mark.ts";
 import { INDEX_UNKNOWN_GATEWAY } from "../../src/reconcile/mark.ts";
-import { dropped, gateway, local, startNode, SYNCED, tunnel } from "./node.ts";
+import { dropped, gateway, local, reached, startNode, SYNCED, tunnel } from "./node.ts";
 import { enterPrivateNetns, shell } from "./private-netns.ts";
 import { DATAPATH, SIDES } from "./router.ts";
 
@@ -159,5 +161,12 @@ END`);
     router.propose(local(own));
     router.sends(outside);
     assert.equal(seen(), 1);
+    router.sendsFromOutside(egress, DEFAULT_SETTINGS.tunnelPort);
+    assert.ok("TunnelIntruder" in (await dropped(table)));
   });
 }
+
+test("every reason of nftables was reached", { skip: skip ?? false }, () => {
+  const all = REASONS.filter(({ counter }) => counter === "nftables");
+  assert.deepEqual([...reached].sort(), all.map(({ name }) => name).sort());
+});
