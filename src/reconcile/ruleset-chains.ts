@@ -30,6 +30,9 @@ const LEAVING_PRIORITY = 110;
 /** Bytes of an IP header and a TCP header without options. */
 const TCP_HEADERS = { IPv4: 40, IPv6: 60 };
 
+/** The time-outs of policy flows of TCP. */
+export const POLICY_TCP = "policy_tcp";
+
 /** The chain of a flow: `begin_1001` begins flows of class 1 with index 1. */
 export function flowName(name: string, flow: number): string {
   return `${name}_${flow.toString(16)}`;
@@ -47,12 +50,19 @@ export function flowChains(flows: readonly number[], settings: DatapathSettings)
   });
 }
 
-/** The chains that are there whatever is desired. `tunnelMtu` in bytes. */
-export function standingChains(settings: DatapathSettings, tunnelMtu: number): NamedChain[] {
+/** What the chains depend on; see RulesetInput. */
+export interface ChainsInput {
+  readonly settings: DatapathSettings;
+  readonly tunnelMtu: number;
+  readonly hasTimeouts: boolean;
+}
+
+/** The chains that are there whatever is desired. */
+export function standingChains({ settings, tunnelMtu, hasTimeouts }: ChainsInput): NamedChain[] {
   const marks = new Marks(settings);
   return [
     ...untrackedChains(settings),
-    ...decidingChains(marks),
+    ...decidingChains(marks, hasTimeouts),
     ...forwardChains(settings, marks, tunnelMtu),
     ...tunnelGuard(settings),
     ...leavingChains(settings, marks),
@@ -77,7 +87,7 @@ function untrackedChains({ tunnelPort }: DatapathSettings): NamedChain[] {
 }
 
 /** In prerouting: what becomes of a packet's proposal. */
-function decidingChains(marks: Marks): NamedChain[] {
+function decidingChains(marks: Marks, hasTimeouts: boolean): NamedChain[] {
   const chains: Record<string, readonly string[]> = {
     proposed: [
       `${marks.isClass("meta", "gateway")} goto request`,
@@ -120,7 +130,11 @@ function decidingChains(marks: Marks): NamedChain[] {
       // An answer without its egress IP finds no way by itself; a request would leave as it is.
       "ct direction original goto unserved",
     ],
-    begun: [`${marks.bits("meta")} vmap @begin`, ...refusals(marks)],
+    begun: [
+      ...(hasTimeouts ? [`meta l4proto tcp ct timeout set "${POLICY_TCP}"`] : []),
+      `${marks.bits("meta")} vmap @begin`,
+      ...refusals(marks),
+    ],
     unserved: [
       `${marks.isClass("ct", "tunnel")} goto drop_UnknownGateway`,
       "goto drop_NoEgressIP",

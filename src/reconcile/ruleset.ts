@@ -17,13 +17,29 @@ import { renderPrefix } from "../net/prefix.ts";
 import { REASONS } from "../plan/reason.ts";
 import type { DatapathSettings, NodeDatapath } from "./datapath.ts";
 import { encodeMark, MARK_MASK, shiftMark } from "./mark.ts";
-import { flowChains, flowName, standingChains } from "./ruleset-chains.ts";
+import { flowChains, flowName, POLICY_TCP, standingChains } from "./ruleset-chains.ts";
+
+/**
+ * A connection that was reset is over at once. The kernel would remember it for ten seconds and,
+ * when the server had reset it, take its client's next one for the same: an old plan's.
+ */
+const TIMEOUTS: ReadonlyMap<string, string> = new Map([[POLICY_TCP, "close : 0"]]);
+
+/** A table to find out with whether the kernel has time-outs. */
+export const TIMEOUTS_ALONE: NftTable = {
+  counters: new Map(),
+  timeouts: TIMEOUTS,
+  sets: new Map(),
+  chains: new Map(),
+};
 
 export interface RulesetInput {
   readonly settings: DatapathSettings;
   readonly desired: NodeDatapath;
   /** MTU of the tunnel device, in bytes: what TCP is told to fit into. */
   readonly tunnelMtu: number;
+  /** The kernel lets a rule say how long connection tracking remembers a flow. */
+  readonly hasTimeouts: boolean;
   /** Of this table the elements of sets and maps stay, beside what is desired. */
   readonly retained: NftTable | undefined;
 }
@@ -34,14 +50,16 @@ export function buildRuleset(input: RulesetInput): NftTable {
   const flows = flowsOf(input);
   const chains = new Map<string, NftChain>([
     ...flowChains(flows, settings),
-    ...standingChains(settings, input.tunnelMtu),
+    ...standingChains(input),
   ]);
   const sets = new Map<string, NftSet>();
   for (const [name, set] of [...addressSets(input.desired), ...markMaps(input, flows)]) {
     sets.set(name, union(set, retained?.sets.get(name)));
   }
   const counted = REASONS.filter(({ counter }) => counter === "nftables");
-  return { counters: new Map(counted.map(({ name }) => [name, 0])), sets, chains };
+  const counters = new Map(counted.map(({ name }) => [name, 0]));
+  const timeouts = input.hasTimeouts ? TIMEOUTS : new Map<string, string>();
+  return { counters, timeouts, sets, chains };
 }
 
 /** What the set is called that holds addresses of a family. */

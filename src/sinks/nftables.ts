@@ -3,6 +3,7 @@
 // kernel has: sets by difference, all rules anew, counters going on.
 
 import {
+  canTransact,
   deleteTable,
   digestTable,
   readCounters,
@@ -12,7 +13,7 @@ import {
 import { readLink } from "../drivers/kernel/ip-link.ts";
 import type { NftTable } from "../net/nft-table.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
-import { buildRuleset } from "../reconcile/ruleset.ts";
+import { buildRuleset, TIMEOUTS_ALONE } from "../reconcile/ruleset.ts";
 import { renderChange } from "../reconcile/ruleset-diff.ts";
 import { TUNNEL_MTU_DEFAULT } from "../reconcile/tunnel.ts";
 
@@ -41,12 +42,19 @@ export async function removeNftables({ nftTable }: DatapathSettings): Promise<vo
   await deleteTable(nftTable);
 }
 
+function hasTimeouts(name: string): Promise<boolean> {
+  const table = `${name}_trial`;
+  return canTransact(renderChange({ table, from: undefined, to: TIMEOUTS_ALONE }), table);
+}
+
 class NftablesSink implements Nftables {
   readonly #settings: DatapathSettings;
   /** What is there as we wrote it; undefined: look. */
   #written: NftTable | undefined;
   /** Of the table after our last transaction. */
   #digest: string | undefined;
+  /** Whether the kernel has time-outs; undefined: it was not asked. */
+  #hasTimeouts: boolean | undefined;
 
   constructor(settings: DatapathSettings) {
     this.#settings = settings;
@@ -57,9 +65,11 @@ class NftablesSink implements Nftables {
     const known = this.#written;
     const before = known === undefined ? await digestTable(table) : this.#digest;
     const from = known ?? (await readTable(table));
+    this.#hasTimeouts ??= await hasTimeouts(table);
     const to = buildRuleset({
       settings: this.#settings,
       desired,
+      hasTimeouts: this.#hasTimeouts,
       tunnelMtu: (await readLink(tunnelDevice))?.mtu ?? TUNNEL_MTU_DEFAULT,
       retained: prune ? undefined : from,
     });
