@@ -18,6 +18,8 @@ export interface Sniffed {
   readonly missed: number;
 }
 
+/** Some 80,000 packets: what a busy machine keeps tcpdump from reading is not missed. */
+const BUFFER_KIB = 16_384;
 const START_MS = 5000;
 /** What is on the wire reaches tcpdump's output in this time. */
 const SETTLE_MS = 150;
@@ -40,7 +42,9 @@ export class Sniffer {
   /** Begins to watch; returns when nothing is missed any more. */
   static async #start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
     const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
-    const args = [`--net=${place.path(BRIDGES.outside)}`, "tcpdump", ...options, filterFor(server)];
+    const buffer = ["-B", String(BUFFER_KIB)];
+    const tcpdump = ["tcpdump", ...options, ...buffer, filterFor(server)];
+    const args = [`--net=${place.path(BRIDGES.outside)}`, ...tcpdump];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
     const sniffer = new Sniffer(child);
     let failed: Error | undefined;

@@ -57,12 +57,12 @@ export class Peer {
     return this.#tell({ do: "ask", names, size }, withinMs) as Promise<FlowReport[]>;
   }
 
-  /** Every flow that is open asks again and again, until `hush`. */
-  async talk(intervalMs: number, size = 0): Promise<void> {
-    await this.#tell({ do: "talk", intervalMs, size });
+  /** Each flow asks again and again, until `hush`. */
+  async talk(names: readonly string[], intervalMs: number): Promise<void> {
+    await this.#tell({ do: "talk", names, intervalMs });
   }
 
-  /** Ends `talk`; what came of all flows. */
+  /** Ends `talk` and waits for what is on its way; what came of its flows. */
   hush(): Promise<FlowReport[]> {
     return this.#tell({ do: "hush" }) as Promise<FlowReport[]>;
   }

@@ -80,7 +80,7 @@ class Flow {
 const flows = new Map<string, Flow>();
 /** Flow -> where each connection came from, `ADDRESS PORT`, and datagrams, when that changed. */
 const heard = new Map<string, string[]>();
-let talking: NodeJS.Timeout | undefined;
+let talking: { readonly names: readonly string[]; readonly timer: NodeJS.Timeout } | undefined;
 
 function datagramsTo(address: string): Datagrams {
   return createSocket(
@@ -201,16 +201,15 @@ function named(names: readonly string[] | undefined): Flow[] {
   return names.flatMap((name) => flows.get(name) ?? []);
 }
 
-function talk(intervalMs: number, size: number): void {
-  talking = setInterval(() => {
-    for (const flow of flows.values()) void flow.ask(size);
-  }, intervalMs);
+function talk(names: readonly string[], intervalMs: number): void {
+  const timer = setInterval(() => named(names).forEach((flow) => void flow.ask(0)), intervalMs);
+  talking = { names, timer };
 }
 
 /** Ends `talk`, and waits for what is on its way. */
 async function hush(signal: AbortSignal): Promise<FlowReport[]> {
-  clearInterval(talking);
-  const all = [...flows.values()];
+  clearInterval(talking?.timer);
+  const all = named(talking?.names ?? []);
   const isWaiting = (flow: Flow) => {
     const { broken, sent, answered } = flow.report();
     return broken === null && sent > answered;
@@ -254,7 +253,7 @@ async function act(command: Command, signal: AbortSignal): Promise<unknown> {
       return asked.map((flow) => flow.report());
     }
     case "talk":
-      return talk(command.intervalMs, command.size);
+      return talk(command.names, command.intervalMs);
     case "hush":
       return hush(signal);
     case "heard":

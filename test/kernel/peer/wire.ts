@@ -40,7 +40,7 @@ export type Command =
   | { readonly do: "listen"; readonly addresses: readonly string[]; readonly port: number }
   | { readonly do: "open"; readonly flows: readonly FlowSpec[] }
   | { readonly do: "ask"; readonly names: readonly string[] | undefined; readonly size: number }
-  | { readonly do: "talk"; readonly intervalMs: number; readonly size: number }
+  | { readonly do: "talk"; readonly names: readonly string[]; readonly intervalMs: number }
   | { readonly do: "hush" }
   | { readonly do: "heard"; readonly names: readonly string[] }
   | {
