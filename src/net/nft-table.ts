@@ -34,6 +34,11 @@ export interface NftSet {
 export interface NftTable {
   /** Name -> packets. */
   readonly counters: ReadonlyMap<string, number>;
+  /**
+   * Name -> how long connection tracking remembers TCP in some states, as in `close : 0`;
+   * undefined: found, so not comparable with what we would write.
+   */
+  readonly timeouts: ReadonlyMap<string, string | undefined>;
   readonly sets: ReadonlyMap<string, NftSet>;
   readonly chains: ReadonlyMap<string, NftChain>;
 }

@@ -1,5 +1,13 @@
-// The nftables table of a node: its sets from the datapath that is wanted, its chains from the
-// settings (ruleset-chains.ts). What is written of it is the business of ruleset-diff.ts.
+// The nftables table of a node. Its sets follow from the datapath that is wanted, its chains from
+// the settings (ruleset-decide.ts, ruleset-guards.ts); what is written of it is the business of
+// ruleset-diff.ts. What the kernel asks of each packet:
+//
+//   raw          tunnel packets are nobody's connection
+//   prerouting   decide: new flows take the proposal, known ones what they began with
+//   output       errors of this node about answers go the way of the flow that they are about
+//   input        guard: who may send to the tunnel
+//   forward      guard: tunnel port, unclassified pods, services that lead outside
+//   postrouting  translate, then guard: nothing of ours leaves with another address
 //
 // Sets of addresses come in pairs, one per family: `cluster4` and `cluster6`. A flow is a class and
 // an index (mark.ts). Each has three chains, reached by maps of their names: `offer` for packets
@@ -17,13 +25,32 @@ import { renderPrefix } from "../net/prefix.ts";
 import { REASONS } from "../plan/reason.ts";
 import type { DatapathSettings, NodeDatapath } from "./datapath.ts";
 import { encodeMark, INDEX_MAX, INDEX_REPLY, MARK_MASK, shiftMark } from "./mark.ts";
-import { flowChains, flowName, standingChains } from "./ruleset-chains.ts";
+import { decidingChains, flowChains, flowName, POLICY_TCP } from "./ruleset-decide.ts";
+import { guardChains } from "./ruleset-guards.ts";
+import type { NamedChain } from "./ruleset-words.ts";
+import { called } from "./ruleset-words.ts";
+
+/**
+ * A connection that was reset is over at once. The kernel would remember it for ten seconds and,
+ * when the server had reset it, take its client's next one for the same: an old plan's.
+ */
+const TIMEOUTS: ReadonlyMap<string, string> = new Map([[POLICY_TCP, "close : 0"]]);
+
+/** A table to find out with whether the kernel has time-outs. */
+export const TIMEOUTS_ALONE: NftTable = {
+  counters: new Map(),
+  timeouts: TIMEOUTS,
+  sets: new Map(),
+  chains: new Map(),
+};
 
 export interface RulesetInput {
   readonly settings: DatapathSettings;
   readonly desired: NodeDatapath;
   /** MTU of the tunnel device, in bytes: what TCP is told to fit into. */
   readonly tunnelMtu: number;
+  /** The kernel lets a rule say how long connection tracking remembers a flow. */
+  readonly hasTimeouts: boolean;
   /** Of this table the elements of sets and maps stay, beside what is desired. */
   readonly retained: NftTable | undefined;
 }
@@ -35,18 +62,27 @@ const NODES_MAX = 65_536;
 
 /** The table as it should be. Counters start at zero. */
 export function buildRuleset(input: RulesetInput): NftTable {
-  const { settings, retained } = input;
+  const { settings, desired, tunnelMtu, hasTimeouts, retained } = input;
   const flows = flowsOf(input);
+  const counted = REASONS.filter(({ counter }) => counter === "nftables").map(({ name }) => name);
   const chains = new Map<string, NftChain>([
     ...flowChains(flows, settings),
-    ...standingChains(settings, { self: input.desired.self, tunnelMtu: input.tunnelMtu }),
+    ...counted.map(dropping),
+    ...decidingChains(settings, hasTimeouts),
+    ...guardChains(settings, { self: renderAddress(desired.self), mtu: tunnelMtu }),
   ]);
   const sets = new Map<string, NftSet>();
-  for (const [name, set] of [...addressSets(input.desired), ...markMaps(input, flows)]) {
+  for (const [name, set] of [...addressSets(desired), ...markMaps(input, flows)]) {
     sets.set(name, union(set, retained?.sets.get(name)));
   }
-  const counted = REASONS.filter(({ counter }) => counter === "nftables");
-  return { counters: new Map(counted.map(({ name }) => [name, 0])), sets, chains };
+  const counters = new Map(counted.map((name) => [name, 0]));
+  const timeouts = hasTimeouts ? TIMEOUTS : new Map<string, string>();
+  return { counters, timeouts, sets, chains };
+}
+
+/** Where the other chains send what is dropped for a reason (plan/reason.ts). */
+function dropping(reason: string): NamedChain {
+  return [`drop_${reason}`, called([`counter name ${reason} drop`])];
 }
 
 /** What the set is called that holds addresses of a family. */

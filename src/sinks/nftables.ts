@@ -3,6 +3,7 @@
 // kernel has: sets by difference, all rules anew, counters going on.
 
 import {
+  canTransact,
   deleteTable,
   digestTable,
   readCounters,
@@ -11,7 +12,7 @@ import {
 } from "../drivers/kernel/nft.ts";
 import type { NftTable } from "../net/nft-table.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
-import { buildRuleset } from "../reconcile/ruleset.ts";
+import { buildRuleset, TIMEOUTS_ALONE } from "../reconcile/ruleset.ts";
 import { renderChange } from "../reconcile/ruleset-diff.ts";
 
 export interface RulesetHow {
@@ -42,12 +43,19 @@ export async function removeNftables({ nftTable }: DatapathSettings): Promise<vo
   await deleteTable(nftTable);
 }
 
+function hasTimeouts(name: string): Promise<boolean> {
+  const table = `${name}_trial`;
+  return canTransact(renderChange({ table, from: undefined, to: TIMEOUTS_ALONE }), table);
+}
+
 class NftablesSink implements Nftables {
   readonly #settings: DatapathSettings;
   /** What is there as we wrote it; undefined: look. */
   #written: NftTable | undefined;
   /** Of the table after our last transaction. */
   #digest: string | undefined;
+  /** Whether the kernel has time-outs; undefined: it was not asked. */
+  #hasTimeouts: boolean | undefined;
 
   constructor(settings: DatapathSettings) {
     this.#settings = settings;
@@ -61,10 +69,12 @@ class NftablesSink implements Nftables {
     const known = this.#written;
     const before = known === undefined ? await digestTable(table) : this.#digest;
     const from = known ?? (await readTable(table));
+    this.#hasTimeouts ??= await hasTimeouts(table);
     const to = buildRuleset({
       settings: this.#settings,
       desired,
       tunnelMtu,
+      hasTimeouts: this.#hasTimeouts,
       retained: prune ? undefined : from,
     });
     const text = renderChange({ table, from, to });
