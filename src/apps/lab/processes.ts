@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { LabError } from "./lab-error.ts";
-import { identityOf, pause, processesIn, startDetached } from "./namespaces.ts";
+import { identityOf, isThere, pause, processesIn, startDetached } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import { programCommand, sluiceCommand } from "./programs.ts";
 import type { LabNode, Topology } from "./topology.ts";
@@ -37,7 +37,7 @@ export async function startServer(place: LabPlace, { server }: Topology): Promis
 }
 
 /** Starts a node's agent; it gets the cluster's objects and no hint about the network. */
-export function startAgent(place: LabPlace, { name }: LabNode): void {
+export function startAgent(place: LabPlace, { name }: LabNode): number | undefined {
   const { bpf, state } = place.node(name);
   mkdirSync(state, { recursive: true });
   const command = sluiceCommand([
@@ -46,7 +46,7 @@ export function startAgent(place: LabPlace, { name }: LabNode): void {
     ...["--bpf-dir", bpf, "--state-dir", state],
     ...["--status-listen", STATUS, "--metrics-listen", METRICS],
   ]);
-  startDetached(place.namespace(name), { command, log: place.log(name) });
+  return startDetached(place.namespace(name), { command, log: place.log(name) });
 }
 
 /** Waits until the agent says that its node is as the plan wants it. */
@@ -93,7 +93,8 @@ export async function stopAgent(place: LabPlace, node: string): Promise<boolean>
   if (pid === undefined) return false;
   const deadline = performance.now() + AGENT_END_MS;
   process.kill(pid, "SIGTERM");
-  while (agentRuns(place, node) === pid) {
+  // Not until it is not seen: its ports are free a moment later.
+  while (isThere(pid)) {
     if (performance.now() > deadline) process.kill(pid, "SIGKILL");
     await pause(POLL_MS);
   }
