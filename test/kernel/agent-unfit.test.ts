@@ -130,8 +130,8 @@ agentTest("names the capabilities that are missing", async (t) => {
 });
 
 agentTest("names a kernel that is too old", async (t) => {
-  const wrapper = ["setarch", "--uname-2.6"];
-  await assertRefused({ ...startOf(t), wrapper }, /Linux 2\.6\.\d+\S* is too old/, /5\.13 or newer/);
+  const start = { ...startOf(t), wrapper: ["setarch", "--uname-2.6"] };
+  await assertRefused(start, /Linux 2\.6\.\d+\S* is too old/, /5\.13 or newer/);
 });
 
 agentTest("names a directory that is in no BPF file system", async (t) => {
@@ -207,13 +207,14 @@ agentTest("names an address on which it cannot or may not listen", async (t) => 
   const form = /write address and port/i;
   await assertRefused({ ...start, status: "nonsense" }, /nonsense: /, form);
   await assertRefused({ ...start, status: "0.0.0.0:9879" }, /0\.0\.0\.0:9879: .*loopback/, form);
-  await assertRefused({ ...start, metrics: "192.0.2.77:1" }, /does not have the address/, /0\.0\.0\.0/);
+  const strange = { ...start, metrics: "192.0.2.77:1" };
+  await assertRefused(strange, /does not have the address/, /0\.0\.0\.0/);
 });
 
 agentTest("names a source that it cannot read", async (t) => {
   const start = startOf(t);
-  const file = join(start.source, "node.json");
-  const missing = `${start.source}/none`;
-  await assertRefused({ ...start, source: missing }, /none: there is no such file/, /check/i);
-  await assertRefused({ ...start, source: file }, /node\.json: .*no directory/, /name a directory/i);
+  const refused = (source: string, complaint: RegExp, remedy: RegExp) =>
+    assertRefused({ ...start, source }, complaint, remedy);
+  await refused(`${start.source}/none`, /none: there is no such file/, /check the path/i);
+  await refused(`${start.source}/node.json`, /json: this is no directory/, /name a directory/i);
 });
