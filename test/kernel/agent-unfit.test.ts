@@ -78,8 +78,9 @@ async function run(start: Start, isEnough: (said: string) => boolean = () => fal
   const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    const before = said;
     said += text;
-    if (isEnough(said)) child.kill("SIGTERM");
+    if (isEnough(said) && !isEnough(before)) child.kill("SIGTERM");
   });
   const exit = await new Promise<number | null>((resolve) => child.once("close", resolve));
   clearTimeout(late);
