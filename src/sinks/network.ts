@@ -2,8 +2,8 @@
 // kernel, and what connection tracking must forget. Only differences are written, and each apply
 // reads first, so that what somebody else removed comes back.
 //
-// Ours are: the device by its name and kind; rules by priority and mask; routes by protocol number
-// and table; settings by what we remember of them.
+// Ours are: the device by its name and kind; rules by protocol number and priority; routes by
+// protocol number and table; settings by what we remember of them.
 
 import { runCommand } from "../drivers/kernel/command.ts";
 import { deleteFlowsFrom, deleteFlowsMarked } from "../drivers/kernel/conntrack.ts";
@@ -15,7 +15,7 @@ import { FAMILIES } from "../net/address.ts";
 import type { KernelState } from "../net/kernel-state.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
 import { CLASS_MASK, encodeMark, shiftMark } from "../reconcile/mark.ts";
-import { diffRouting, isOurRule } from "../reconcile/routing-diff.ts";
+import { diffRouting, isOurRule, shiftsOf } from "../reconcile/routing-diff.ts";
 import type { Routing } from "../reconcile/routing.ts";
 import { buildRouting, isOurTable } from "../reconcile/routing.ts";
 import { FoundSysctls } from "./found-sysctls.ts";
@@ -81,6 +81,9 @@ export function openNetwork({ settings, stateDirectory }: NetworkOptions): Netwo
       }
       if (!prune) return { written, deleted: 0 };
       let deleted = 0;
+      const found = shiftsOf(pairs.flatMap(({ actual }) => actual.rules));
+      // Of an agent that was told otherwise: nobody reads these marks any more.
+      await forgetShifted(found.filter((shift) => shift !== settings.markShift));
       for (const { family, deletes } of changes) {
         await runIpBatch(family, deletes);
         deleted += deletes.length;
@@ -99,10 +102,15 @@ export function openNetwork({ settings, stateDirectory }: NetworkOptions): Netwo
  * gone by then. May be called again, and where nothing is. Throws OperationError.
  */
 export async function removeNetwork({ settings, stateDirectory }: NetworkOptions): Promise<void> {
-  for (const family of FAMILIES) {
-    if (!hasFamily(family)) continue;
-    const wanted = { rules: [], routes: [], marked: [] };
-    const actual = await readOurs(settings, family);
+  const wanted = { rules: [], routes: [], marked: [] };
+  const families = FAMILIES.filter(hasFamily);
+  const found = await Promise.all(
+    families.map(async (family) => ({ family, actual: await readOurs(settings, family) })),
+  );
+  // What is bound to leave through the tunnel as it is would leave as it is without it. Nothing
+  // gets our marks any more, and the rules know best where in a mark our bits were.
+  await forgetShifted(shiftsOf(found.flatMap(({ actual }) => actual.rules)));
+  for (const { family, actual } of found) {
     await runIpBatch(family, diffRouting({ family, settings, wanted, actual }).deletes);
   }
   const { tunnelDevice } = settings;
@@ -110,10 +118,14 @@ export async function removeNetwork({ settings, stateDirectory }: NetworkOptions
     await runCommand("ip", ["link", "del", "dev", tunnelDevice], { target: tunnelDevice });
   }
   new FoundSysctls(stateDirectory).restore({ kept: new Set(), ours: ENABLED });
-  // What is bound to leave through the tunnel as it is would leave as it is without it.
-  for (const kind of MARK_CLASSES) {
-    const { markShift } = settings;
-    await deleteFlowsMarked(encodeMark(kind, 0, markShift), shiftMark(CLASS_MASK, markShift));
+}
+
+/** Forgets all flows of policies whose marks are shifted so. */
+async function forgetShifted(shifts: readonly number[]): Promise<void> {
+  for (const shift of shifts) {
+    for (const kind of MARK_CLASSES) {
+      await deleteFlowsMarked(encodeMark(kind, 0, shift), shiftMark(CLASS_MASK, shift));
+    }
   }
 }
 
@@ -150,7 +162,7 @@ async function readOurs(
   family: Family,
 ): Promise<Pick<Routing, "rules" | "routes">> {
   const [rules, routes] = await Promise.all([
-    readMarkRules(family),
+    readMarkRules(family, settings.routeProtocol),
     readProtocolRoutes(family, settings.routeProtocol),
   ]);
   return {
