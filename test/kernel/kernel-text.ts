@@ -33,7 +33,7 @@ export function differences(before: KernelText, after: KernelText): string[] {
 const VOLATILE = "nf_conntrack_count|tcp_mem|udp_mem|random|neigh\\..*\\.(retrans_time|base_reach)";
 
 const SCRIPT = `
-echo '== link'; ip -d link; echo '== address'; ip address
+echo '== link'; ip -d -o link; echo '== address'; ip -o address
 echo '== rule'; ip rule; ip -6 rule
 echo '== route'; ip -d route show table all; ip -d -6 route show table all
 echo '== qdisc'; tc qdisc show
@@ -49,11 +49,11 @@ echo '== nft'; nft -j list ruleset
 
 /** Programs that are loaded again, and a tunnel that is made again, have other numbers. */
 function plain(lines: readonly string[]): string {
-  const texts = lines.map((line, i) => {
-    const tunnel = / sluice0: /.test(lines[i - 1] ?? "");
-    const text = tunnel ? line.replace(/link.ether \S+/, "link/ether") : line;
-    return text.replace(/^\d+: (?=sluice0: )/, "").replace(/:\[\d+\] | id \d+ name /g, " ");
-  });
+  const texts = lines.map((line) =>
+    line
+      .replace(/^\d+: (sluice0: .* link.ether) \S+/, "$1")
+      .replace(/:\[\d+\] | id \d+ name |_timer +[0-9.]+/g, " "),
+  );
   return texts.join("\n");
 }
 
