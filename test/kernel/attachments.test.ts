@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import { DATAPATH_MAPS, COUNTERS } from "../../src/reconcile/datapath-maps.ts";
+import { ABI_DIRECTORY, DATAPATH_MAPS, COUNTERS } from "../../src/reconcile/datapath-maps.ts";
 import type { AttachOutcome } from "../../src/sinks/attachments.ts";
 import { restorePins } from "../../src/sinks/program-maps.ts";
 import type { Programs } from "../../src/sinks/programs.ts";
@@ -222,6 +222,12 @@ kernelTest("whose pins were lost are found by what hangs at devices", async (t) 
   t.after(() => after.close());
   const outcomes = await after.apply(sampleDatapath(one), { prune: true });
   assert.ok(outcomes.every(({ written }) => written === 0));
+  // Lost again, below a running agent: it pins what it has.
+  rmSync(directory, { recursive: true });
+  await after.apply(sampleDatapath(one), { prune: true });
+  const pinned = readdirSync(join(directory, ABI_DIRECTORY));
+  assert.equal(pinned.length, ours + Object.keys(PROGRAM_NAMES).length);
+  assert.equal(restorePins(where).length, 2, "the policy maps are another's business");
   // Without it the maps would be new ones.
   rmSync(directory, { recursive: true });
   const empty = await openNode(directory);
