@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isThere, pause } from "../../src/apps/lab/namespaces.ts";
 import { LabPlace } from "../../src/apps/lab/place.ts";
-import { agentRuns, startAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
+import { agentRuns, agentStatus, startAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
 import { loadTopology } from "../../src/apps/lab/state.ts";
 import type { LabNode, Topology } from "../../src/apps/lab/topology.ts";
 import { BpfMap } from "../../src/drivers/kernel/bpf-map.ts";
@@ -100,6 +100,14 @@ export class NodeOfLab {
     const main = join(import.meta.dirname, "../../src/cli/main.ts");
     const places = ["--bpf-dir", this.bpf, "--state-dir", this.state];
     return [process.execPath, main, ...words, ...places].join(" ");
+  }
+
+  /** Packets by reason, as its agent reads them from the kernel. */
+  async counters(): Promise<Readonly<Record<string, number>>> {
+    const status = (await agentStatus(this.#place, this.name)) as {
+      readonly counters: readonly { readonly reason: string; readonly packets: number }[];
+    };
+    return Object.fromEntries(status.counters.map(({ reason, packets }) => [reason, packets]));
   }
 
   /** Rows in its policy maps: source, destination, egress IP, gateway. */
