@@ -10,7 +10,7 @@ import { ROOT, temporaryFolder } from "../support/run-cli.ts";
 
 const FILES = ["src", "bpf", "Makefile", "package.json", "package-lock.json"];
 
-/** What the release after this one has: the programs count one reason more, and do one thing else. */
+/** The release after this one: its programs count one reason more, and do one thing else. */
 const CHANGES: readonly (readonly [file: string, from: string, to: string])[] = [
   ["bpf/sluice.h", "\tREASONS,\n", "\tREASON_REHEARSED,\n\tREASONS,\n"],
   ["bpf/sluice.bpf.c", ".tunnel_ttl = 64", ".tunnel_ttl = 63"],

@@ -216,7 +216,8 @@ kernelTest("are pinned again when somebody empties the file system below them", 
   const maps = open(directory);
   await maps.apply(manyRows(2), SYNCED);
   rmSync(directory, { recursive: true });
-  assert.deepEqual(told(await maps.apply(manyRows(2), SYNCED)), [{ map: v4_v2.name, unchanged: 2 }]);
+  const outcomes = told(await maps.apply(manyRows(2), SYNCED));
+  assert.deepEqual(outcomes, [{ map: v4_v2.name, unchanged: 2 }]);
   assert.equal(entries(directory, v4_v2).length, 2);
   assert.deepEqual(readdirSync(directory), [v4_v2.name, v6.name]);
   maps.close();
