@@ -7,10 +7,11 @@ import { getSystemErrorName } from "node:util";
 const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy: string }>> = {
   EPERM: {
     meaning: "not permitted",
-    remedy: "run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN",
+    remedy: "run as root, or with the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN",
   },
   EACCES: { meaning: "permission denied", remedy: "run as root" },
   ENOENT: { meaning: "there is no such file", remedy: "check the path" },
+  ENOTDIR: { meaning: "this is no directory", remedy: "name a directory" },
   EEXIST: {
     meaning: "somebody else made it meanwhile",
     remedy: "see that only one agent runs on this node, then try again",

@@ -19,7 +19,7 @@ export interface DatapathSettings {
   readonly rulePriority: number;
   /** The first of our routing tables; we use 8,192 from here. */
   readonly routeTable: number;
-  /** The protocol number that marks routes as ours. */
+  /** The protocol number that marks rules and routes as ours. */
   readonly routeProtocol: number;
   /** Name of our nftables table, of the family inet. */
   readonly nftTable: string;

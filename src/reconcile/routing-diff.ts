@@ -4,7 +4,7 @@ import { familyOf, renderAddress } from "../net/address.ts";
 import type { Family } from "../net/address.ts";
 import { renderPrefix } from "../net/prefix.ts";
 import type { DatapathSettings } from "./datapath.ts";
-import { CLASS_MASK, MARK_MASK, shiftMark } from "./mark.ts";
+import { CLASS_MASK, MARK_SHIFT_MAX, shiftMark } from "./mark.ts";
 import type { PolicyRule, Routing, TableRoute } from "./routing.ts";
 import { RULE_PRIORITIES, slotOf } from "./routing.ts";
 
@@ -89,9 +89,15 @@ function renderRoute(family: Family, route: TableRoute, protocol: number): strin
   return parts.join(" ");
 }
 
-/** Within our priorities, and about our bits of the mark only. */
-export function isOurRule(settings: DatapathSettings, { priority, mask }: PolicyRule): boolean {
-  const { rulePriority, markShift } = settings;
-  if (priority < rulePriority || priority >= rulePriority + RULE_PRIORITIES) return false;
-  return mask === shiftMark(CLASS_MASK, markShift) || mask === shiftMark(MARK_MASK, markShift);
+/** Within our priorities; that it has our protocol number is known of those that are read. */
+export function isOurRule(settings: DatapathSettings, { priority }: PolicyRule): boolean {
+  const { rulePriority } = settings;
+  return priority >= rulePriority && priority < rulePriority + RULE_PRIORITIES;
+}
+
+/** How far these rules of ours, of an agent with whatever settings, have our bits shifted. */
+export function shiftsOf(rules: readonly PolicyRule[]): number[] {
+  const masks = new Set(rules.map(({ mask }) => mask));
+  const shifts = Array.from({ length: MARK_SHIFT_MAX + 1 }, (_, shift) => shift);
+  return shifts.filter((shift) => masks.has(shiftMark(CLASS_MASK, shift)));
 }

@@ -1,6 +1,6 @@
 // The chains that decide what becomes of a packet's flow: in prerouting, and for this node's own
 // errors in output. A flow's class and index stand in the connection's mark. Packets carry a
-// proposal of our programs in theirs when they arrive, and the decision when they leave these chains
+// proposal of our programs in theirs when they arrive, the decision when they leave these chains
 // (mark.ts).
 //
 // A packet of a flow that goes on as it began meets as few rules as possible: they are a third of

@@ -3,8 +3,8 @@
 // made right is not looked at again until it should be otherwise, its devices changed, or somebody
 // doubts: then what somebody else removed comes back.
 //
-// Ours are: the device by its name and kind; rules by priority and mask; routes by protocol number
-// and table; settings by what we remember of them.
+// Ours are: the device by its name and kind; rules by protocol number and priority; routes by
+// protocol number and table; settings by what we remember of them.
 
 import { present } from "../lib/assert.ts";
 import { sameValue } from "../lib/equal.ts";
@@ -18,7 +18,7 @@ import { FAMILIES } from "../net/address.ts";
 import type { KernelState, Link } from "../net/kernel-state.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
 import { CLASS_MASK, encodeMark, shiftMark } from "../reconcile/mark.ts";
-import { diffRouting, isOurRule } from "../reconcile/routing-diff.ts";
+import { diffRouting, isOurRule, shiftsOf } from "../reconcile/routing-diff.ts";
 import type { Routing } from "../reconcile/routing.ts";
 import { buildRouting, isOurTable } from "../reconcile/routing.ts";
 import { tunnelMtuOn } from "../reconcile/tunnel.ts";
@@ -135,7 +135,8 @@ class NodeNetwork implements Network {
       families.map(async (family, i) => {
         const wanted = present(routings[i], family);
         const actual = await readOurs(settings, family);
-        return { family, ...diffRouting({ family, settings, wanted, actual }) };
+        const difference = diffRouting({ family, settings, wanted, actual });
+        return { family, shifts: shiftsOf(actual.rules), ...difference };
       }),
     );
     // IPv6 has no rp_filter.
@@ -148,6 +149,10 @@ class NodeNetwork implements Network {
     }
     const unwanted = changes.reduce((sum, { deletes }) => sum + deletes.length, 0);
     if (!prune) return { written, deleted: 0, left: unwanted };
+    const found = new Set(changes.flatMap(({ shifts }) => shifts));
+    found.delete(settings.markShift);
+    // Of an agent that was told otherwise: nobody reads these marks any more.
+    await forgetShifted([...found]);
     for (const { family, deletes } of changes) await runIpBatch(family, deletes);
     const restored = this.#sysctls.restore({ kept: marked, ours: ENABLED });
     return { written, deleted: unwanted + restored, left: 0 };
@@ -159,10 +164,15 @@ class NodeNetwork implements Network {
  * gone by then. May be called again, and where nothing is. Throws OperationError.
  */
 export async function removeNetwork({ settings, stateDirectory }: NetworkOptions): Promise<void> {
-  for (const family of FAMILIES) {
-    if (!hasFamily(family)) continue;
-    const wanted = { rules: [], routes: [], marked: [] };
-    const actual = await readOurs(settings, family);
+  const wanted = { rules: [], routes: [], marked: [] };
+  const families = FAMILIES.filter(hasFamily);
+  const found = await Promise.all(
+    families.map(async (family) => ({ family, actual: await readOurs(settings, family) })),
+  );
+  // What is bound to leave through the tunnel as it is would leave as it is without it. Nothing
+  // gets our marks any more, and the rules know best where in a mark our bits were.
+  await forgetShifted(shiftsOf(found.flatMap(({ actual }) => actual.rules)));
+  for (const { family, actual } of found) {
     await runIpBatch(family, diffRouting({ family, settings, wanted, actual }).deletes);
   }
   const { tunnelDevice } = settings;
@@ -170,10 +180,14 @@ export async function removeNetwork({ settings, stateDirectory }: NetworkOptions
     await runCommand("ip", ["link", "del", "dev", tunnelDevice], { target: tunnelDevice });
   }
   new FoundSysctls(stateDirectory).restore({ kept: new Set(), ours: ENABLED });
-  // What is bound to leave through the tunnel as it is would leave as it is without it.
-  for (const kind of MARK_CLASSES) {
-    const { markShift } = settings;
-    await deleteFlowsMarked(encodeMark(kind, 0, markShift), shiftMark(CLASS_MASK, markShift));
+}
+
+/** Forgets all flows of policies whose marks are shifted so. */
+async function forgetShifted(shifts: readonly number[]): Promise<void> {
+  for (const shift of shifts) {
+    for (const kind of MARK_CLASSES) {
+      await deleteFlowsMarked(encodeMark(kind, 0, shift), shiftMark(CLASS_MASK, shift));
+    }
   }
 }
 
@@ -210,7 +224,7 @@ async function readOurs(
   family: Family,
 ): Promise<Pick<Routing, "rules" | "routes">> {
   const [rules, routes] = await Promise.all([
-    readMarkRules(family),
+    readMarkRules(family, settings.routeProtocol),
     readProtocolRoutes(family, settings.routeProtocol),
   ]);
   return {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { BatchResult } from "../drivers/kernel/batch.ts";
 import type { MapShape } from "../drivers/kernel/bpf-map.ts";
 import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../drivers/kernel/bpf-map.ts";
-import { checkBpffs, makeDirectory } from "../drivers/kernel/bpffs.ts";
+import { checkBpffs, keepPinned, makeDirectory } from "../drivers/kernel/bpffs.ts";
 import { KeyTable } from "../lib/key-table.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import type { Entries, MapLayout } from "../plan/map-layout.ts";
@@ -67,7 +67,7 @@ export function openPolicyMaps(options: PolicyMapsOptions): PolicyMaps {
     makeDirectory(options.directory);
     for (const [i, layout] of layouts.entries()) {
       const map = (found[i] ??= makePinned(layout, options));
-      maps.push(new PolicyMap(layout, map, options.onBatch));
+      maps.push(new PolicyMap(layout, map, options));
     }
   } catch (error) {
     for (const map of found) map?.close();
@@ -154,20 +154,24 @@ function makePinned(layout: MapLayout, { directory, maxEntries }: PolicyMapsOpti
 class PolicyMap {
   readonly #layout: MapLayout;
   readonly #map: BpfMap;
+  readonly #path: string;
   readonly #onBatch: PolicyMapsOptions["onBatch"];
   /** Keys that an `apply` wanted and that were not removed since. */
   #known: KeyTable;
   /** What the map holds; undefined: to be looked at. */
   #held: Entries | undefined;
 
-  constructor(layout: MapLayout, map: BpfMap, onBatch: PolicyMapsOptions["onBatch"]) {
+  constructor(layout: MapLayout, map: BpfMap, { directory, onBatch }: PolicyMapsOptions) {
     this.#layout = layout;
     this.#map = map;
+    this.#path = join(directory, layout.name);
     this.#onBatch = onBatch;
     this.#known = new KeyTable(layout.keySize);
   }
 
   async apply(rows: Iterable<Row>, { prune }: { prune: boolean }): Promise<MapOutcome> {
+    // Others may empty the BPF file system, and readers look for the map there.
+    keepPinned(this.#path, (path) => this.#map.pin(path));
     const desired = encodeRows(this.#layout, rows);
     const actual = this.#held ?? (await this.#load());
     // If this is not done to its end, nobody knows.

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { BpfMap } from "../drivers/kernel/bpf-map.ts";
 import { BpfObject } from "../drivers/kernel/bpf-object.ts";
 import { readProgramFd } from "../drivers/kernel/bpf-program.ts";
-import { checkBpffs, makeDirectory } from "../drivers/kernel/bpffs.ts";
+import { checkBpffs, keepPinned, makeDirectory } from "../drivers/kernel/bpffs.ts";
 import { present } from "../lib/assert.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import type { Address } from "../net/address.ts";
@@ -160,6 +160,7 @@ function pinAll({ object, maps, directory }: ToPin): void {
 
 class OpenPrograms implements Programs {
   readonly #object: BpfObject;
+  readonly #directory: string;
   readonly #maps = new Map<string, BpfMap>();
   readonly #entries: readonly OpenMap[];
   /** Devices that may carry ours. */
@@ -167,6 +168,7 @@ class OpenPrograms implements Programs {
 
   constructor(object: BpfObject, directory: string, devices: readonly number[]) {
     this.#object = object;
+    this.#directory = directory;
     this.#carrying = new Set(devices);
     try {
       for (const { name } of OUR_MAPS) {
@@ -182,6 +184,7 @@ class OpenPrograms implements Programs {
   }
 
   apply(desired: NodeDatapath, how: { readonly prune: boolean }): Promise<DatapathMapOutcome[]> {
+    this.#keepPinned();
     return applyDatapathMaps(this.#entries, desired, how);
   }
 
@@ -225,6 +228,16 @@ class OpenPrograms implements Programs {
   close(): void {
     closeMaps(this.#maps);
     this.#object.close();
+  }
+
+  /** Others may empty the BPF file system; a later process should find everything. */
+  #keepPinned(): void {
+    for (const [name, map] of this.#maps) {
+      keepPinned(join(this.#directory, name), (path) => map.pin(path));
+    }
+    for (const name of Object.values(PROGRAM_NAMES)) {
+      keepPinned(join(this.#directory, name), (path) => this.#object.pinProgram(name, path));
+    }
   }
 
   #map(name: string): BpfMap {

@@ -7,6 +7,7 @@ import { watch } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { sameValue } from "../lib/equal.ts";
+import { OperationError } from "../lib/operation-error.ts";
 import { compareBytes } from "../lib/order.ts";
 import type { Issue } from "../model/issue.ts";
 import { compareIssues, issue } from "../model/issue.ts";
@@ -42,6 +43,16 @@ const UNQUIET_MAX_MS = 2_000;
 const RESCAN_MS = 10_000;
 /** While the directory is not there. */
 const ABSENT_MS = 1_000;
+
+/** Throws OperationError where it cannot be read now, which is most likely a wrong path. */
+export async function checkDirectory(path: string): Promise<void> {
+  try {
+    await readdir(path);
+  } catch (cause) {
+    const { code = "EIO" } = cause as NodeJS.ErrnoException;
+    throw new OperationError({ code, op: "readdir", target: path, cause });
+  }
+}
 
 /** Watches until it is closed. Nothing that the directory does is an error. */
 export function watchDirectory(options: DirectoryOptions): DirectoryWatch {

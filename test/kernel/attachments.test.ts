@@ -6,8 +6,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import koffi from "koffi";
-import { DATAPATH_MAPS, COUNTERS } from "../../src/reconcile/datapath-maps.ts";
+import { ABI_DIRECTORY, DATAPATH_MAPS, COUNTERS } from "../../src/reconcile/datapath-maps.ts";
 import type { AttachOutcome } from "../../src/sinks/attachments.ts";
 import { restorePins } from "../../src/sinks/program-maps.ts";
 import type { Programs } from "../../src/sinks/programs.ts";
@@ -15,6 +14,7 @@ import { PROGRAM_NAMES, removePrograms } from "../../src/sinks/programs.ts";
 import { ifindexOf, objectMissing, openNode, sampleDatapath } from "./datapath-node.ts";
 import { mountPrivateBpffs } from "./private-bpffs.ts";
 import { enterPrivateNetns, shell, startPod } from "./private-netns.ts";
+import { pinForeignProgram } from "./raw-program.ts";
 
 const bpffs = mountPrivateBpffs();
 const skip = bpffs.skip ?? enterPrivateNetns() ?? objectMissing() ?? false;
@@ -49,18 +49,6 @@ function programsAt(device: string, direction = "ingress"): string[] {
 }
 
 const hasClsact = (device: string) => shell(`tc qdisc show dev ${device}`).includes("clsact");
-
-/** Pins a program of somebody else: `return -1`. */
-function pinForeignProgram(path: string): void {
-  const load = koffi
-    .load("libbpf.so.1")
-    .func("int bpf_prog_load(int, const char *, const char *, void *, size_t, void *)");
-  const code = Buffer.from("b7000000ffffffff9500000000000000", "hex");
-  const fd = load(3, "foreign", "GPL", code, 2, null) as number;
-  assert.ok(fd > 0, `bpf_prog_load: ${fd}`);
-  koffi.load("libbpf.so.1").func("int bpf_obj_pin(int, const char *)")(fd, path);
-  koffi.load("libc.so.6").func("int close(int)")(fd);
-}
 
 const { fromPod, toTunnel, fromTunnel } = PROGRAM_NAMES;
 /** The kernel keeps 15 characters; tc shows more where it has BTF. */
@@ -234,6 +222,12 @@ kernelTest("whose pins were lost are found by what hangs at devices", async (t) 
   t.after(() => after.close());
   const outcomes = await after.apply(sampleDatapath(one), { prune: true });
   assert.ok(outcomes.every(({ written }) => written === 0));
+  // Lost again, below a running agent: it pins what it has.
+  rmSync(directory, { recursive: true });
+  await after.apply(sampleDatapath(one), { prune: true });
+  const pinned = readdirSync(join(directory, ABI_DIRECTORY));
+  assert.equal(pinned.length, ours + Object.keys(PROGRAM_NAMES).length);
+  assert.equal(restorePins(where).length, 2, "the policy maps are another's business");
   // Without it the maps would be new ones.
   rmSync(directory, { recursive: true });
   const empty = await openNode(directory);

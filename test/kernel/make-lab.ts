@@ -5,6 +5,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { checkMachine } from "../../src/apps/lab/up.ts";
 import { sluice } from "../support/run-cli.ts";
+import { objectMissing } from "./datapath-node.ts";
+
+/** Whether tests run in the sizes that take long: `make soak`. */
+export const SOAK = process.env["SLUICE_SOAK"] === "1";
 
 /** Why no lab can be made here; undefined: one can. */
 export function missingForLab(): string | undefined {
@@ -14,6 +18,11 @@ export function missingForLab(): string | undefined {
   } catch (error) {
     return `no lab here: ${(error as Error).message}`;
   }
+}
+
+/** Why no lab with agents can be made here; false: one can. */
+export function labSkip(): string | false {
+  return missingForLab() ?? objectMissing() ?? false;
 }
 
 let labs = 0;

@@ -205,6 +205,20 @@ kernelTest("flows of policies end with what carried them, others stay", async (t
   assert.match(shell("conntrack -L 2>/dev/null"), /dport=21 .*mark=305397760/);
 });
 
+kernelTest("an agent that has its marks elsewhere ends what bears the old ones", async (t) => {
+  const { router } = await startNode(t);
+  const flows = () => shell("conntrack -L -p udp 2>/dev/null | grep -c dport=20 || true").trim();
+  router.propose(tunnel(1));
+  await router.openFlow(t, "198.51.100.2", 20).send();
+  const moved = openRouting(t, { markShift: 8 });
+  await moved.apply(DATAPATH, KERNEL, STARTING);
+  assert.equal(flows(), "1");
+  assert.match(shell("ip rule"), /\/0x3000 lookup/);
+  await moved.apply(DATAPATH, KERNEL, SYNCED);
+  assert.equal(flows(), "0");
+  assert.doesNotMatch(shell("ip rule; ip -6 rule"), /\/0x3(000|fff) lookup/);
+});
+
 kernelTest("forgetting an address without flows is no error [8.10]", async () => {
   await deleteFlowsFrom(address("192.0.2.77"));
   await deleteFlowsFrom(address("2001:db8::77"));

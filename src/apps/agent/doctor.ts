@@ -42,7 +42,7 @@ export async function runChecks(options: DoctorOptions): Promise<Finding[]> {
   const status = fileText("/proc/self/status") ?? "";
   const findings = [
     checkKernel(release()),
-    checkCapabilities(status),
+    checkCapabilities(status, options.datapath),
     checkLibbpf(),
     ...checkBpfFileSystem(options),
   ];
@@ -54,7 +54,7 @@ export async function runChecks(options: DoctorOptions): Promise<Finding[]> {
     findings.push(...checkPinnedMaps(options, options.datapath));
   }
   if (options.datapath === "none") return findings;
-  return [...findings, ...(await checkDatapath(options))];
+  return [...findings, ...(await checkDatapath(options, { capable: !failed("capabilities") }))];
 }
 
 /** Those for which an agent must not start. */
@@ -62,10 +62,14 @@ export function errorsOf(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ level }) => level === "error");
 }
 
-/** What our own datapath needs beyond the maps. */
-async function checkDatapath({ settings, object }: DoctorOptions): Promise<Finding[]> {
+/** What our own datapath needs beyond the maps. Who is not `capable` cannot try anything. */
+async function checkDatapath(
+  { settings, object }: DoctorOptions,
+  { capable }: { readonly capable: boolean },
+): Promise<Finding[]> {
   const path = process.env["PATH"] ?? "";
-  const [facts, features] = await Promise.all([readNetworkFacts(path), checkFeatures(path)]);
+  const tried = capable ? checkFeatures(path) : [];
+  const [facts, features] = await Promise.all([readNetworkFacts(path), tried]);
   const udp = ["udp", "udp6"].map((name) => fileText(`/proc/net/${name}`) ?? "").join("");
   const conntrack = {
     count: fileNumber("/proc/sys/net/netfilter/nf_conntrack_count"),

@@ -7,7 +7,7 @@ import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
 import type { DatapathSettings } from "../../reconcile/datapath.ts";
 import { restorePins } from "../../sinks/program-maps.ts";
-import { watchDirectory } from "../../sources/directory.ts";
+import { checkDirectory, watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
 import { serveStatus } from "../../status/serve.ts";
 import { Agent } from "./agent.ts";
@@ -30,26 +30,53 @@ export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep
   readonly tell: Emit;
 }
 
+type Log = AgentOptions["log"];
+
 /** Runs until `signal`. Throws OperationError for what keeps it from starting. */
 export async function runAgent(options: RunOptions): Promise<void> {
-  const log = (message: string, fields: Readonly<Record<string, string>>) => {
-    const texts = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-    options.tell(`${[new Date().toISOString(), message, ...texts].join(" ")}\n`);
-  };
+  const log = logTo(options.tell);
+  await checkDirectory(options.source);
   await refuseUnfit(options);
-  if (options.datapath === "sluice") await adopt(options, log);
-  const agent = new Agent({
+  const begun = performance.now();
+  let agent: Agent | undefined;
+  // Before anything is changed: where another agent runs, it has the addresses.
+  const http = await serveStatus({
+    listen: options.statusListen,
+    metricsListen: options.metricsListen,
+    async document() {
+      if (agent === undefined) throw new Error("the agent is about to start");
+      return statusOf(agent, options);
+    },
+  });
+  try {
+    if (options.datapath === "sluice") await adopt(options, log);
+    agent = makeAgent(options, log);
+    await feed(agent, options, log);
+  } finally {
+    await http.close();
+    await agent?.close();
+  }
+  log("ended", { afterSeconds: ((performance.now() - begun) / 1000).toFixed(1) });
+}
+
+function logTo(tell: Emit): Log {
+  return (message, fields) => {
+    const texts = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    tell(`${[new Date().toISOString(), message, ...texts].join(" ")}\n`);
+  };
+}
+
+function makeAgent(options: RunOptions, log: Log): Agent {
+  return new Agent({
     ...options,
     log,
     probe: (addresses) => void probeNeighbours(addresses),
     ...(options.killAfterStep > 0 ? { onStep: countdown(options.killAfterStep) } : {}),
   });
-  const begun = performance.now();
-  const http = await serveStatus({
-    listen: options.statusListen,
-    metricsListen: options.metricsListen,
-    document: () => statusOf(agent, options),
-  });
+}
+
+/** Tells the agent what its sources say, until the signal. */
+async function feed(agent: Agent, options: RunOptions, log: Log): Promise<void> {
   const directory = watchDirectory({
     path: options.source,
     onChanges: (changes) => agent.onObjects(changes),
@@ -69,13 +96,11 @@ export async function runAgent(options: RunOptions): Promise<void> {
       : monitorTable(settings.nftTable, { onEvent: debounced(() => agent.onDoubt()), onError });
   log("started", { node: options.node, source: options.source });
   await aborted(options.signal);
-  await Promise.all([directory.close(), kernel.close(), http.close(), table?.close()]);
-  await agent.close();
-  log("ended", { afterSeconds: ((performance.now() - begun) / 1000).toFixed(1) });
+  await Promise.all([directory.close(), kernel.close(), table?.close()]);
 }
 
 /** Finds what runs although its pins are gone: somebody emptied the BPF file system. */
-async function adopt(options: RunOptions, log: AgentOptions["log"]): Promise<void> {
+async function adopt(options: RunOptions, log: Log): Promise<void> {
   const { links } = await readKernelState();
   const pins = restorePins({
     directory: options.bpfDirectory,

@@ -16,11 +16,14 @@ export function runScript(namespace: string, script: string): Promise<string> {
   return runCommand("nsenter", args, { input: script, target: `namespace ${namespace}` });
 }
 
-/** Starts a process in a namespace that outlives this one and writes to `log`. */
+/**
+ * Starts a process in a namespace that outlives this one and writes to `log`. Its number, also when
+ * the command is none: then it has ended when somebody looks.
+ */
 export function startDetached(
   namespace: string,
   { command, log }: { readonly command: readonly string[]; readonly log: string },
-): void {
+): number | undefined {
   mkdirSync(dirname(log), { recursive: true });
   const out = openSync(log, "a");
   const child = spawn("nsenter", [`--net=${namespacePath(namespace)}`, ...command], {
@@ -32,6 +35,17 @@ export function startDetached(
   // What goes wrong here is seen where somebody waits for the process to answer.
   child.on("error", () => undefined);
   child.unref();
+  return child.pid;
+}
+
+/** True until a process has let go of everything that it had: files, ports. */
+export function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The lab's namespaces that exist, by name. */

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { LabError } from "./lab-error.ts";
-import { identityOf, pause, processesIn, startDetached } from "./namespaces.ts";
+import { identityOf, isThere, pause, processesIn, startDetached } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import { programCommand, sluiceCommand } from "./programs.ts";
 import type { LabNode, Topology } from "./topology.ts";
@@ -44,7 +44,7 @@ export function startAgent(
   place: LabPlace,
   { name }: Pick<LabNode, "name">,
   options: readonly string[] = [],
-): void {
+): number | undefined {
   const { bpf, state } = place.node(name);
   mkdirSync(state, { recursive: true });
   const command = sluiceCommand([
@@ -54,7 +54,7 @@ export function startAgent(
     ...["--status-listen", STATUS, "--metrics-listen", METRICS],
     ...options,
   ]);
-  startDetached(place.namespace(name), { command, log: place.log(name) });
+  return startDetached(place.namespace(name), { command, log: place.log(name) });
 }
 
 /** Waits until the agent says that its node is as the plan wants it. */
@@ -104,7 +104,8 @@ export async function stopAgent(place: LabPlace, node: string): Promise<boolean>
   if (pid === undefined) return false;
   const deadline = performance.now() + AGENT_END_MS;
   process.kill(pid, "SIGTERM");
-  while (agentRuns(place, node) === pid) {
+  // Not until it is not seen: its ports are free a moment later.
+  while (isThere(pid)) {
     if (performance.now() > deadline) process.kill(pid, "SIGKILL");
     await pause(POLL_MS);
   }

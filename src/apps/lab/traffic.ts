@@ -1,6 +1,7 @@
 // `sluice lab traffic`: long-lived flows from every pod while somebody changes things, with the
 // plan and the sniffer beside them.
 
+import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -101,9 +102,9 @@ async function untilEnded(
   plans: PlanWatch,
   options: TrafficOptions,
 ): Promise<void> {
-  // An interrupt reaches the clients too: they end early and report.
-  const ignore = () => undefined;
-  process.on("SIGINT", ignore);
+  // A terminal sends its interrupt to the clients too, kill(1) does not: they end early and report.
+  const end = () => clients.forEach((client) => client.end());
+  process.on("SIGINT", end);
   let running = true;
   const all = Promise.all(clients.map(({ ended }) => ended)).finally(() => (running = false));
   while (running) {
@@ -111,7 +112,7 @@ async function untilEnded(
     await plans.look();
     options.onProgress(progressOf(clients, plans.changes, options));
   }
-  process.off("SIGINT", ignore);
+  process.off("SIGINT", end);
 }
 
 /** The plan while it changes: what it promised at any time, and where it stands. */
@@ -180,6 +181,7 @@ class Client {
   flows: readonly FlowReport[] | undefined;
   progress: Omit<TrafficProgress, "flows" | "changes"> | undefined;
   readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
 
   constructor({ place, topology, pod, options }: ClientInput) {
     this.pod = pod;
@@ -189,12 +191,18 @@ class Client {
     const child = spawn("nsenter", [namespace, ...programCommand("flows", words)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
+    this.#child = child;
     const lines = createInterface({ input: child.stdout });
     lines.on("line", (line) => this.#take(JSON.parse(line) as ClientRecord));
     this.ended = new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("close", () => resolve());
     });
+  }
+
+  /** Makes it report before its time. */
+  end(): void {
+    this.#child.kill("SIGINT");
   }
 
   #take(record: ClientRecord): void {

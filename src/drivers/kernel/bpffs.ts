@@ -1,6 +1,6 @@
 // The BPF file system, where maps are pinned: is a directory in one, and does it exist.
 
-import { mkdirSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { OperationError } from "../../lib/operation-error.ts";
 
@@ -20,6 +20,13 @@ export function checkBpffs(directory: string): void {
       throw new OperationError({ code, op: "statfs", target: directory, cause: error });
     }
   }
+}
+
+/** Pins again what somebody has unpinned meanwhile. Throws what `pin` throws, OperationError. */
+export function keepPinned(path: string, pin: (path: string) => void): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  pin(path);
 }
 
 /** Makes a directory in a bpffs, with those above it. */

@@ -34,6 +34,7 @@ interface ListedRule {
   readonly fwmark?: string;
   readonly fwmask?: string;
   readonly table?: string;
+  readonly protocol?: string;
 }
 
 interface ListedRoute {
@@ -50,11 +51,12 @@ interface ListedRoute {
 const UNICAST = "1";
 const THROW = "9";
 
-/** The rules of a family that ask for the mark alone. Throws OperationError. */
-export async function readMarkRules(family: Family): Promise<FoundRule[]> {
+/** The rules of a family with this protocol number that ask for the mark alone. */
+export async function readMarkRules(family: Family, protocol: number): Promise<FoundRule[]> {
   const listed = await readIp<ListedRule>(family, ["rule", "show"]);
   const plain = listed.filter((rule) => {
     const { src, dst, iif, oif, not } = rule;
+    if (rule.protocol !== String(protocol)) return false;
     return (src ?? "all") === "all" && [dst, iif, oif, not].every((part) => part === undefined);
   });
   return plain.flatMap(({ priority, fwmark, fwmask, table }) => {

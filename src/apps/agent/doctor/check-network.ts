@@ -102,8 +102,9 @@ export function checkTunnel(
   const check = "tunnel";
   const findings: Finding[] = [];
   const own = links.find(({ name }) => name === tunnelDevice);
-  if (own !== undefined && own.kind !== "vxlan") {
-    const message = `a device ${tunnelDevice} is there, and is ${own.kind || "no vxlan device"}`;
+  if (own !== undefined && !own.external) {
+    const kind = own.kind === "" ? "no vxlan device" : `a ${own.kind} device of somebody else`;
+    const message = `a device ${tunnelDevice} is there, and is ${kind}`;
     const remedy = `rename or remove it: ip link delete ${tunnelDevice}`;
     findings.push(bad("error", { check, message, remedy }));
   }

@@ -34,19 +34,21 @@ export function checkKernel(release: string): Finding {
 /** Bits of linux/capability.h. */
 const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_BPF: 39 } as const;
 
-/** `status`: the text of /proc/self/status. */
-export function checkCapabilities(status: string): Finding {
+/**
+ * `status`: the text of /proc/self/status. Which programs hang at a device, and whose they are, the
+ * kernel tells CAP_SYS_ADMIN alone; it includes what CAP_BPF and CAP_PERFMON permit.
+ */
+export function checkCapabilities(status: string, datapath: "sluice" | "none"): Finding {
   const check = "capabilities";
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
   const has = (name: keyof typeof CAPABILITIES) =>
     ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
-  const missing: string[] = [];
-  if (!has("CAP_NET_ADMIN")) missing.push("CAP_NET_ADMIN");
-  if (!has("CAP_BPF") && !has("CAP_SYS_ADMIN")) missing.push("CAP_BPF");
-  if (missing.length === 0) return ok(check, "CAP_NET_ADMIN and CAP_BPF are there");
-  const message = `this process lacks ${missing.join(" and ")}`;
-  const remedy = `run it as root; in a container, add ${missing.join(" and ")} to the capabilities`;
-  return bad("error", { check, message, remedy });
+  const bpf = datapath === "none" && !has("CAP_SYS_ADMIN") ? "CAP_BPF" : "CAP_SYS_ADMIN";
+  const wanted = ["CAP_NET_ADMIN", bpf] as const;
+  const missing = wanted.filter((name) => !has(name)).join(" and ");
+  if (missing === "") return ok(check, `${wanted.join(" and ")} are there`);
+  const remedy = `run it as root; in a container, add ${missing} to the capabilities`;
+  return bad("error", { check, message: `this process lacks ${missing}`, remedy });
 }
 
 /** A program that the agent runs -> Debian's package that has it. */

@@ -26,7 +26,7 @@ const NOTHING: NetworkFacts = {
 };
 
 function link(name: string, more: Partial<DoctorLink> = {}): DoctorLink {
-  return { name, kind: "veth", peerElsewhere: true, master: "", port: 0, ...more };
+  return { name, kind: "veth", peerElsewhere: true, master: "", port: 0, external: false, ...more };
 }
 
 function levels(findings: readonly Finding[]): string[] {
@@ -44,15 +44,20 @@ describe("a check of the process", () => {
     assert.deepEqual(found, ["error", "error", "ok", "ok", "ok", "warning"]);
   });
 
-  test("wants CAP_NET_ADMIN, and CAP_BPF or CAP_SYS_ADMIN", () => {
-    const check = (...bits: number[]) => {
+  test("wants CAP_NET_ADMIN and CAP_SYS_ADMIN, or CAP_BPF where only maps are written", () => {
+    const [NET_ADMIN, SYS_ADMIN, BPF] = [12, 21, 39];
+    const check = (datapath: "sluice" | "none", ...bits: number[]) => {
       const mask = bits.reduce((all, bit) => all | (1n << BigInt(bit)), 0n).toString(16);
-      return checkCapabilities(`Name:\tx\nCapEff:\t${mask.padStart(16, "0")}\n`);
+      return checkCapabilities(`Name:\tx\nCapEff:\t${mask.padStart(16, "0")}\n`, datapath);
     };
-    assert.deepEqual(levels([check(12, 39), check(12, 21)]), ["ok", "ok"]);
-    assert.deepEqual(levels([check(39), check(12), check()]), ["error", "error", "error"]);
-    assert.match(check(21).message, /CAP_NET_ADMIN$/);
-    assert.match(check().message, /CAP_NET_ADMIN and CAP_BPF/);
+    assert.deepEqual(levels([check("sluice", NET_ADMIN, SYS_ADMIN)]), ["ok"]);
+    const maps = [check("none", NET_ADMIN, BPF), check("none", NET_ADMIN, SYS_ADMIN)];
+    assert.deepEqual(levels(maps), ["ok", "ok"]);
+    const lacking = [check("sluice", NET_ADMIN, BPF), check("none", BPF), check("none", NET_ADMIN)];
+    assert.deepEqual(levels(lacking), ["error", "error", "error"]);
+    assert.match(check("sluice", SYS_ADMIN).message, /lacks CAP_NET_ADMIN$/);
+    assert.match(check("sluice").message, /lacks CAP_NET_ADMIN and CAP_SYS_ADMIN$/);
+    assert.match(check("none").message, /lacks CAP_NET_ADMIN and CAP_BPF$/);
   });
 
   test("names every tool that is not in PATH", () => {
@@ -99,15 +104,17 @@ describe("a check of the devices", () => {
     const check = (links: DoctorLink[], udp = "") =>
       levels(checkTunnel({ ...NOTHING, links }, udp, DEFAULT_SETTINGS));
     const vxlan = { kind: "vxlan", port: 8473 };
+    const ours = link("sluice0", { ...vxlan, external: true });
     assert.deepEqual(check([]), ["ok"]);
-    assert.deepEqual(check([link("sluice0", vxlan)]), ["ok"]);
+    assert.deepEqual(check([ours]), ["ok"]);
+    assert.deepEqual(check([link("sluice0", vxlan)]), ["error"]);
     assert.deepEqual(check([link("flannel.1", vxlan)]), ["error"]);
     assert.deepEqual(check([link("sluice0", { kind: "dummy" })]), ["error"]);
     const socket = (port: string) =>
       `  sl  local_address\n  120: 00000000:${port} 00000000:0000 07 00000000:00000000\n`;
     assert.deepEqual(check([], socket("2119")), ["error"]);
     // The kernel's own socket, of our own device.
-    assert.deepEqual(check([link("sluice0", vxlan)], socket("2119")), ["ok"]);
+    assert.deepEqual(check([ours], socket("2119")), ["ok"]);
     assert.deepEqual(check([], socket("2118")), ["ok"]);
   });
 });

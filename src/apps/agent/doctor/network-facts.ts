@@ -15,6 +15,8 @@ export interface DoctorLink {
   readonly master: string;
   /** UDP port of a vxlan device; 0 for others. */
   readonly port: number;
+  /** It is a vxlan device that takes the far end from each packet, as ours does. */
+  readonly external: boolean;
 }
 
 export interface DoctorRule {
@@ -54,7 +56,7 @@ interface RawLink {
   readonly master?: string;
   readonly linkinfo?: {
     readonly info_kind?: string;
-    readonly info_data?: { readonly port?: number };
+    readonly info_data?: { readonly port?: number; readonly external?: boolean };
   };
 }
 
@@ -90,6 +92,7 @@ function linkOf({ ifname, link_netnsid, master = "", linkinfo }: RawLink): Docto
     peerElsewhere: link_netnsid !== undefined,
     master,
     port: linkinfo?.info_kind === "vxlan" ? (linkinfo.info_data?.port ?? 0) : 0,
+    external: linkinfo?.info_kind === "vxlan" && linkinfo.info_data?.external === true,
   };
 }
 

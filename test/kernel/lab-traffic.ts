@@ -1,0 +1,69 @@
+// Long-lived flows of every pod of a lab, watched from outside, while a test changes things.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { MAIN, ROOT } from "../support/run-cli.ts";
+
+export interface TrafficReport {
+  readonly flows: readonly {
+    readonly pod: string;
+    readonly protocol: string;
+    readonly server: string;
+    readonly first: string | null;
+    readonly last: string | null;
+    readonly sent: number;
+    readonly answered: number;
+    readonly wrong: number;
+    readonly broken: string | null;
+  }[];
+  /** In order: which addresses connections had that began meanwhile; null: no answer. */
+  readonly newFlows: readonly {
+    readonly pod: string;
+    readonly server: string;
+    readonly seen: readonly (string | null)[];
+  }[];
+  readonly leaks: readonly { readonly address: string; readonly packets: number }[];
+  readonly sniffer: { readonly packets: number; readonly missed: number };
+}
+
+/** Longer than any test: it is ended. */
+const SECONDS = 3600;
+
+/** Runs `sluice lab traffic` during `change`, which begins when all flows are established. */
+export async function trafficDuring(
+  lab: string,
+  change: () => Promise<void>,
+  { flows = 2 }: { readonly flows?: number } = {},
+): Promise<TrafficReport> {
+  const words = ["traffic", "--seconds", String(SECONDS), "--flows", String(flows), "-o", "json"];
+  const child = spawn(process.execPath, [MAIN, "lab", "--name", lab, ...words], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let text = "";
+  let told = "";
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  const established = new Promise<void>((resolve) => {
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      told = line;
+      if (/\d flows established/.test(line)) resolve();
+    });
+  });
+  try {
+    await Promise.race([established, ended]);
+    await change();
+  } finally {
+    child.kill("SIGINT");
+  }
+  await ended;
+  if (text === "") throw new Error(`no traffic: ${told}`);
+  return JSON.parse(text) as TrafficReport;
+}
+
+/** Flows that lost something, broke, or changed their address. */
+export function harmed({ flows }: TrafficReport): TrafficReport["flows"] {
+  return flows.filter(({ first, last, sent, answered, wrong, broken }) => {
+    return first === null || first !== last || broken !== null || wrong > 0 || sent !== answered;
+  });
+}
