@@ -19,7 +19,8 @@ import { kindOf, readTree, ROOT } from "./tidy/tree.ts";
 /** Findings that stand for a reason: `path: rule` -> the reason. */
 const ALLOWED: Readonly<Record<string, string>> = {};
 
-const OFFLINE = ["plan", "diff", "explain", "validate"].map((name) => `src/cli/${name}.ts`);
+const OFFLINE_COMMANDS = ["plan", "diff", "explain", "validate", "consolidate"];
+const OFFLINE = OFFLINE_COMMANDS.map((name) => `src/cli/${name}.ts`);
 
 const tree = readTree(ROOT);
 const sources = [...tree.values()];

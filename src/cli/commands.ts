@@ -142,6 +142,39 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./explain.ts"),
   },
   {
+    name: "consolidate",
+    summary: "one policy with a list for several that split pods by hand",
+    description: [
+      "Finds policies that have the same destinations and, but for the values of one label, " +
+        "the same selectors, each with a gateway of its own. Shows the one that replaces them, " +
+        "which selects exactly the same endpoints, and who then moves.",
+      "A policy without that label's values in common stays: that different pods leave with " +
+        "different addresses may be meant. --any proposes these too.",
+    ],
+    options: [
+      FILE,
+      { name: "any", summary: "also policies that share nothing but their destinations" },
+      ROWS,
+      DISTRIBUTION,
+      MAP_SIZE,
+      output(["text", "yaml"]),
+    ],
+    positionals: [],
+    examples: [
+      { command: "sluice consolidate -f cluster/", does: "what could be one, and who would move" },
+      {
+        command: "sluice consolidate -f cluster/ -o yaml | kubectl apply -f -",
+        does: "applies the proposal; the old policies win until they are deleted",
+      },
+    ],
+    exits: [
+      "0  nothing to consolidate",
+      "1  a proposal",
+      "2  wrong usage, input that cannot be read, or errors in the input objects",
+    ],
+    load: () => import("./consolidate.ts"),
+  },
+  {
     name: "validate",
     summary: "only what is wrong or surprising in the input; for pipelines",
     description: [
