@@ -9,6 +9,12 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "not permitted",
     remedy: "run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN",
   },
+  EROFS: {
+    meaning: "this is read-only here",
+    remedy:
+      "in a container, mount the host's /proc/sys/net somewhere and name the place with " +
+      "SLUICE_PROC_SYS_NET",
+  },
   EACCES: { meaning: "permission denied", remedy: "run as root" },
   ENOENT: { meaning: "there is no such file", remedy: "check the path" },
   EEXIST: {
