@@ -44,13 +44,13 @@ endif
 kernel-packages:
 	$(call debian,libbpf1,the kernel tests write BPF maps through it)
 	$(call debian,bpftool,a test compares the programs' types with ours through it)
+	$(call debian,runc,a test runs the image's files in containers with it)
 
 lab-packages:
 	$(call debian,libbpf1,the agents program the kernel through it)
 	$(call debian,iproute2,the lab and the agents make links and routes with it)
 	$(call debian,nftables,the nodes translate addresses with it)
 	$(call debian,conntrack,the agents forget flows with it)
-	$(call debian,runc,a test runs the image's files in containers with it)
 	$(call debian,containernetworking-plugins,the reference CNI plugins wire the lab's pods)
 	$(call debian,iputils-ping,the lab's pods send ICMP with it)
 	$(call debian,tcpdump,it is the sniffer that watches the lab from outside)

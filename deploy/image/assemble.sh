@@ -26,8 +26,7 @@ linked() {
 
 # The place where the loader finds a library that is opened by name.
 find_library() {
-  ldconfig -p | sed -nE "s,^\t$1 \(.*x86-64.*\) => (/.*)$,\1,p; s,^\t$1 \(.*AArch64.*\) => (/.*)$,\1,p" |
-    head -n 1
+  ldconfig -p | sed -nE "s,^\t$1 \(.*(x86-64|AArch64).*\) => (/.*)$,\2,p" | head -n 1
 }
 
 mkdir -p "$root"/{usr/bin,opt/sluice,etc,proc,sys/fs/bpf,dev,tmp,var/lib/sluice,host/proc/sys/net}
@@ -63,8 +62,9 @@ copy "$libbpf"
 mapfile -t libraries < <(linked "$root/usr/bin/node" "${paths[@]}" "$libbpf")
 copy "${libraries[@]}"
 
-printf 'root:x:0:0:root:/:/usr/bin/node\nsluice:x:65532:65532:sluice:/:/usr/bin/node\n' >"$root/etc/passwd"
-printf 'root:x:0:\nsluice:x:65532:\n' >"$root/etc/group"
+printf '%s\n' root:x:0:0:root:/:/usr/bin/node sluice:x:65532:65532:sluice:/:/usr/bin/node \
+  >"$root/etc/passwd"
+printf '%s\n' root:x:0: sluice:x:65532: >"$root/etc/group"
 
 # The same input gives the same bytes.
 find "$root" -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH:-0}" {} +

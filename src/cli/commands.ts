@@ -1,5 +1,6 @@
 // The table of commands: everything that the command line offers. Importing it loads no command.
 
+import { CLUSTER_COMMANDS } from "./cluster-commands.ts";
 import type { Command, Option } from "./command.ts";
 import { LAB_COMMAND } from "./lab-command.ts";
 import { NODE_COMMANDS } from "./node-commands.ts";
@@ -213,6 +214,7 @@ export const COMMANDS: readonly Command[] = [
     exits: ["0  done", "2  wrong usage, or maps that are not there or cannot be read"],
     load: () => import("./map.ts"),
   },
+  ...CLUSTER_COMMANDS,
   ...NODE_COMMANDS,
   STATUS_COMMAND,
   LAB_COMMAND,

@@ -50,7 +50,7 @@ test("the definition of policies", { skip: missingForCluster() ?? false }, async
     );
   });
 
-  await t.test("a policy of the largest size costs no more than the API server allows", async () => {
+  await t.test("a policy of the largest size costs no more than is allowed", async () => {
     const key = "example.com/label";
     const values = Array.from({ length: 256 }, (_, i) => `value-${i}`);
     const matchExpressions = [{ key, operator: "In", values }];

@@ -1,0 +1,57 @@
+// The commands that concern a cluster as a whole: part of the table of commands.
+
+import type { Command, Option } from "./command.ts";
+
+const MANIFEST_OPTIONS: readonly Option[] = [
+  {
+    name: "namespace",
+    short: "n",
+    value: "NAME",
+    default: "sluice-system",
+    summary: "where Sluice's own pods run",
+  },
+  {
+    name: "image",
+    value: "IMAGE",
+    summary: "Sluice's image, as nodes pull it; sluice:VERSION by default",
+  },
+  {
+    name: "agent-arg",
+    value: "WORD",
+    repeatable: true,
+    summary: "one more word of the agents' command line, as in --agent-arg=--rows=all",
+  },
+];
+
+export const CLUSTER_COMMANDS: readonly Command[] = [
+  {
+    name: "manifests",
+    summary: "prints what an installation consists of, as Kubernetes YAML",
+    description: [
+      "Definitions, accounts and their rights line by line, the agents' DaemonSet, the " +
+        "controller's Deployment, the admission policy, a Service for metrics: with comments, " +
+        "for reading, for kubectl and for a repository. Nothing is asked or changed.",
+      "Where Cilium is installed, leave its definition of policies: --part rest.",
+    ],
+    options: [
+      ...MANIFEST_OPTIONS,
+      {
+        name: "part",
+        value: "WHICH",
+        values: ["all", "crds", "rest"],
+        default: "all",
+        summary: "the definitions (CRDs), the rest, or both",
+      },
+    ],
+    positionals: [],
+    examples: [
+      { command: "sluice manifests | less", does: "what would be installed, and why" },
+      {
+        command: "sluice manifests --image images.example.com/sluice:0.1.0 | kubectl apply -f -",
+        does: "installs without asking questions",
+      },
+    ],
+    exits: ["0  done", "2  wrong usage"],
+    load: () => import("./manifests.ts"),
+  },
+];
