@@ -50,7 +50,7 @@ describe("sluice manifests", () => {
 
   test("puts namespace, image and arguments where they belong", () => {
     const image = "images.example.com/net/sluice@sha256:0123";
-    const all = manifests("-n", "egress", "--image", image, "--agent-arg", "--rows=all");
+    const all = manifests("-n", "egress", "--image", image, "--agent-arg=--rows=all");
     assert.doesNotMatch(JSON.stringify(all), /sluice-system/);
     for (const { kind, metadata } of all) {
       if (metadata.namespace === undefined || metadata.namespace === "kube-system") continue;

@@ -2,9 +2,11 @@
 // there for, and a stolen token no more. Whatever is refused, an administrator may: the control.
 
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { sluice } from "../support/run-cli.ts";
 import { missingForCluster } from "./binaries.ts";
+import type { Cluster } from "./cluster.ts";
 import { startCluster } from "./cluster.ts";
 import type { Kubectl } from "./installed.ts";
 import {
@@ -66,6 +68,11 @@ const WRITES: readonly Attempt[] = [
   { what: "delete a NodeState", words: ["delete", dryRun, "nodestate", "node-a"] },
 ];
 
+function leaseOf(name: string) {
+  const metadata = { name, namespace: "sluice-system" };
+  return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata };
+}
+
 function named(object: { metadata: object }, name: string): object {
   return { ...object, metadata: { name } };
 }
@@ -90,21 +97,23 @@ const lists = (...resources: string[]): Attempt[] => {
 };
 const READ = lists("pods", "namespaces", "nodes", "services", "servicecidrs", "cegp");
 
-test("rights", { skip: missingForCluster() ?? false }, async (t) => {
+/** A cluster with manifests, a policy, two nodes and another's lease. */
+async function prepare(t: TestContext): Promise<Cluster> {
   const cluster = await startCluster(t);
   const { stdout } = sluice(["manifests", "--part", "crds"]);
   const crds = await cluster.tryKubectl(["apply", "--server-side", "-f", "-"], { input: stdout });
   assert.equal(crds.exit, 0, crds.stderr);
   await installManifests(cluster);
   await cluster.apply(POLICY);
-  await cluster.apply({
-    apiVersion: "coordination.k8s.io/v1",
-    kind: "Lease",
-    metadata: { name: "another", namespace: "sluice-system" },
-  });
+  await cluster.apply(leaseOf("another"));
   for (const [i, node] of ["node-a", "node-b"].entries()) {
     await addNode(cluster, node, `192.0.2.${i + 1}`);
   }
+  return cluster;
+}
+
+test("rights", { skip: missingForCluster() ?? false }, async (t) => {
+  const cluster = await prepare(t);
   const admin = kubectlAs(cluster, cluster.kubeconfig);
   const agent = kubectlAs(cluster, await agentLogin(cluster, "node-a"));
   const unbound = kubectlAs(cluster, await accountLogin(cluster, "sluice-agent"));
@@ -154,23 +163,17 @@ test("rights", { skip: missingForCluster() ?? false }, async (t) => {
   });
 
   await t.test("the controller writes status, events and its lease, and nothing else", async () => {
-    const lease = {
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      metadata: { name: "sluice-controller", namespace: "sluice-system" },
-    };
     await allowedAll(controller, [
       ...READ,
       ...lists("nodestates"),
       { what: "write a status", words: [...APPLY, "--subresource=status"], object: STATUS },
       { what: "make an event", words: ["create", "-f", "-"], object: event },
-      { what: "make its lease", words: ["create", "-f", "-"], object: lease },
-      { what: "renew it", words: ["replace", "-f", "-"], object: lease },
+      { what: "make its lease", words: ["create", "-f", "-"], object: leaseOf("sluice-controller") },
+      { what: "renew it", words: ["replace", "-f", "-"], object: leaseOf("sluice-controller") },
     ]);
-    const another = { ...lease, metadata: { ...lease.metadata, name: "another" } };
     const attempts: Attempt[] = [
       ...WRITES,
-      { what: "take another lease", words: ["replace", "-f", "-"], object: another },
+      { what: "take another lease", words: ["replace", "-f", "-"], object: leaseOf("another") },
     ];
     await refusedAll(controller, attempts);
     await allowedAll(admin, attempts.filter(({ what }) => !what.startsWith("delete a pol")));
