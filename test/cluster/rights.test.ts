@@ -162,7 +162,7 @@ test("rights", { skip: missingForCluster() ?? false }, async (t) => {
     await allowedAll(admin, attempts);
   });
 
-  await t.test("the controller writes status, events and its lease, and nothing else", async () => {
+  await t.test("the controller writes status, events, its lease, nothing else", async () => {
     await allowedAll(controller, [
       ...READ,
       ...lists("nodestates"),
