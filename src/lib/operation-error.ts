@@ -109,6 +109,62 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "this host does not have the address",
     remedy: "choose an address of this host, or 0.0.0.0 for all of them",
   },
+  BadKubeconfig: {
+    meaning: "this kubeconfig cannot be used",
+    remedy: "check the file with: kubectl --kubeconfig FILE config view",
+  },
+  NoKubeconfig: {
+    meaning: "nothing says where the Kubernetes API is",
+    remedy: "name a kubeconfig with --kubeconfig, or run in a Pod with a ServiceAccount",
+  },
+  NoCredentials: {
+    meaning: "the credentials for the Kubernetes API cannot be had",
+    remedy: "see that `kubectl get nodes` works with the same kubeconfig and as the same user",
+  },
+  ApiUnreachable: {
+    meaning: "the Kubernetes API cannot be reached",
+    remedy: "check the server's address, its load balancer and the network between",
+  },
+  ApiUntrusted: {
+    meaning: "the Kubernetes API shows a certificate that is not trusted",
+    remedy: "check certificate-authority in the kubeconfig, and the name in the certificate",
+  },
+  Unauthorized: {
+    meaning: "the Kubernetes API does not know who asks",
+    remedy: "renew the token or the client certificate",
+  },
+  Forbidden: {
+    meaning: "the Kubernetes API does not allow this",
+    remedy: "give the user or ServiceAccount the right, by a role and its binding",
+  },
+  NotFound: {
+    meaning: "the Kubernetes API does not have it",
+    remedy: "check the name; for a kind, whether its CustomResourceDefinition is installed",
+  },
+  AlreadyExists: {
+    meaning: "there is an object of this name",
+    remedy: "change that one, or choose another name",
+  },
+  Conflict: {
+    meaning: "somebody else changed the object, or owns the field",
+    remedy: "read it again and repeat the change",
+  },
+  Expired: {
+    meaning: "the Kubernetes API no longer has this resourceVersion",
+    remedy: "list anew",
+  },
+  Invalid: {
+    meaning: "the Kubernetes API refuses the object",
+    remedy: "correct the object as the message says",
+  },
+  TooManyRequests: {
+    meaning: "the Kubernetes API has too much to do",
+    remedy: "try again later; see its flow control (FlowSchema) if that stays so",
+  },
+  ApiFailed: {
+    meaning: "the Kubernetes API failed",
+    remedy: "see the log of kube-apiserver",
+  },
   Unsettled: {
     meaning: "the map changed faster than it could be read",
     remedy: "see that nobody else writes it, then try again",

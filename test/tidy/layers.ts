@@ -33,8 +33,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** npm package -> the folders that may load it. Everything else is ours or Node's. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  "js-yaml": ["sources"],
+  "@kubernetes/client-node": ["drivers/kube"],
+  "js-yaml": ["sources", "drivers/kube"],
   koffi: ["drivers/kernel"],
+  undici: ["drivers/kube"],
 };
 
 /** Folders that may load modules of Node: the middle does no input and output. */
