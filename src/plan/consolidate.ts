@@ -45,7 +45,8 @@ export function proposeConsolidations(
     for (const policy of free) used.add(policy);
     const rules = joinRules(free, label);
     // It will be the newest: where others have the same prefixes, they win (rule 7.3).
-    const merged = { ...oldest, name, createdAt: NEWEST, generation: 0, rules, gateways, listed: true };
+    const age = { createdAt: NEWEST, generation: 0 };
+    const merged = { ...oldest, name, ...age, rules, gateways, listed: true };
     found.push({ members: free, merged, label: label && shownLabel(label) });
   }
   return found.sort((a, b) => compareBytes(a.merged.name, b.merged.name));

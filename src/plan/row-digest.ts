@@ -3,19 +3,13 @@
 // destination and gateway; egress IPs are each node's own and not compared between nodes.
 
 import { fmix32 } from "../lib/hash.ts";
+import type { RowSum } from "../model/row-sum.ts";
 import type { Address } from "../net/address.ts";
 import type { RowKey } from "./row.ts";
 
 /** What of a row is in the digest. */
 export interface DigestedRow extends RowKey {
   readonly gatewayIP: Address;
-}
-
-/** Rows of one policy, as they are published. */
-export interface RowSum {
-  readonly rows: number;
-  /** 16 hexadecimal digits. */
-  readonly digest: string;
 }
 
 const FNV_PRIME = 0x01000193;

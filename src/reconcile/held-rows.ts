@@ -1,15 +1,15 @@
 // Which of a node's rows its kernel really holds, by policy: what the node acknowledges.
 
 import { present } from "../lib/assert.ts";
+import type { RowSum } from "../model/row-sum.ts";
 import { prefixAddress } from "../net/prefix.ts";
 import type { MapRow } from "../plan/map-layout.ts";
 import type { Row } from "../plan/row.ts";
-import type { RowSum } from "../plan/row-digest.ts";
 import { RowDigest } from "../plan/row-digest.ts";
 
 /**
- * Counts the entries that a wanted row has, each as the kernel has it, so that another gateway shows
- * in the digest. Entries that nobody wants (lame ducks, strangers') count for no policy. Every
+ * Counts the entries that a wanted row has, each as the kernel has it, so that another gateway
+ * shows in the digest. Entries that nobody wants (lame ducks, strangers') count for no policy. Every
  * policy of `wanted` is there, also without any entry. O(rows).
  */
 export function sumHeldRows(

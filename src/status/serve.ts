@@ -63,6 +63,30 @@ export async function serveStatus(options: ServeOptions): Promise<StatusServer> 
   }
 }
 
+export interface ServeProbesOptions {
+  /** `ADDRESS:PORT`. */
+  readonly listen: string;
+  /** Why it is not ready; empty: it is. */
+  waitingFor(): string;
+  /** As METRICS_TYPE says. */
+  metrics(): string;
+}
+
+/** /metrics, /healthz and /readyz of what is no node. Throws as `serveStatus` does. */
+export async function serveProbes(
+  options: ServeProbesOptions,
+): Promise<{ readonly address: string; close(): Promise<void> }> {
+  const server = await listen(parseListen(options.listen, {}), {
+    "/metrics": async () => ({ code: 200, type: METRICS_TYPE, text: options.metrics() }),
+    "/healthz": async () => plain(200, "ok"),
+    "/readyz": async () => {
+      const waitingFor = options.waitingFor();
+      return waitingFor === "" ? plain(200, "ok") : plain(503, waitingFor);
+    },
+  });
+  return { address: boundTo(server), close: () => closed(server) };
+}
+
 function probeRoutes(document: () => Promise<StatusDocument>): Routes {
   return {
     "/metrics": async () => {

@@ -163,17 +163,18 @@ test("rights", { skip: missingForCluster() ?? false }, async (t) => {
   });
 
   await t.test("the controller writes status, events, its lease, nothing else", async () => {
+    const lease = leaseOf("sluice-controller");
     await allowedAll(controller, [
       ...READ,
       ...lists("nodestates"),
       { what: "write a status", words: [...APPLY, "--subresource=status"], object: STATUS },
       { what: "make an event", words: ["create", "-f", "-"], object: event },
-      { what: "make its lease", words: ["create", "-f", "-"], object: leaseOf("sluice-controller") },
-      { what: "renew it", words: ["replace", "-f", "-"], object: leaseOf("sluice-controller") },
+      { what: "make its lease", words: ["create", "-f", "-"], object: lease },
+      { what: "renew it", words: APPLY, object: lease },
     ]);
     const attempts: Attempt[] = [
       ...WRITES,
-      { what: "take another lease", words: ["replace", "-f", "-"], object: leaseOf("another") },
+      { what: "take another lease", words: APPLY, object: leaseOf("another") },
     ];
     await refusedAll(controller, attempts);
     await allowedAll(admin, attempts.filter(({ what }) => !what.startsWith("delete a pol")));

@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Engine } from "../../src/engine/engine.ts";
-import { clusterEngine, expectedRows } from "../../src/engine/expected-rows.ts";
+import { expectedRows } from "../../src/engine/expected-rows.ts";
 import { Cluster } from "../../src/model/cluster.ts";
+import type { RowSum } from "../../src/model/row-sum.ts";
 import type { Row } from "../../src/plan/row.ts";
 import { RowDigest } from "../../src/plan/row-digest.ts";
-import type { RowSum } from "../../src/plan/row-digest.ts";
 import { check } from "./check.ts";
 import type { History } from "./history.ts";
 import { history, tellHistory, turnsOf } from "./history.ts";
@@ -29,7 +29,7 @@ test("the controller expects of every node what its own engine says [7.6, 7.7]",
     const { distribution, scope } = one.options;
     const rows = scope?.rows ?? "needed";
     const cluster = new Cluster();
-    const whole = clusterEngine({ distribution });
+    const whole = new Engine({ distribution, scope: undefined });
     const engines = new Map<string, Engine>();
     const nodes = ["gw-1", "gw-10", "gw-9", "w-1"];
     for (const node of nodes) {

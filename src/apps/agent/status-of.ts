@@ -27,7 +27,7 @@ export async function statusOf(
     version,
     ready: view.ready,
     waitingFor: view.ready ? "" : waitingFor(view),
-    synced: { objects: view.objectsSynced, kernel: view.kernelSynced },
+    synced: { objects: view.objectsSynced, kernel: view.kernel !== undefined },
     counts: {
       policies: plan?.policies.length ?? 0,
       endpoints: endpoints.size,
@@ -56,9 +56,10 @@ function sinkStatus(name: string, { errors, lastError }: StepRecord) {
   return { name, errors, lastError: lastError === undefined ? null : statusError(lastError) };
 }
 
-function waitingFor({ objectsSynced, kernelSynced, failure }: AgentView): string {
+/** Why a node is not ready. */
+export function waitingFor({ objectsSynced, kernel, failure }: AgentView): string {
   if (!objectsSynced) return "the first complete list of objects";
-  if (!kernelSynced) return "the first list of this node's links and routes";
+  if (kernel === undefined) return "the first list of this node's links and routes";
   if (failure !== undefined) return `${failure.step}: ${failure.error.message}`;
   return "the first write to the kernel";
 }
