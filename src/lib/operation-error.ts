@@ -73,6 +73,14 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "somebody else's tc filter has the place of ours",
     remedy: "see whose it is: tc filter show dev DEVICE ingress; move or remove it",
   },
+  PinsLost: {
+    meaning:
+      "programs run here whose pins somebody removed, and to find their maps again takes " +
+      "CAP_SYS_ADMIN",
+    remedy:
+      "add SYS_ADMIN to the agent's capabilities until it has started here, or begin anew with " +
+      "`sluice uninstall --yes`, which ends connections through gateways",
+  },
   ForeignObject: {
     meaning: "the object file is not that of Sluice's programs",
     remedy: "build it again: make build",

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { LabPlace } from "../../src/apps/lab/place.ts";
+import { ABI_DIRECTORY } from "../../src/reconcile/datapath-maps.ts";
 import { ROOT } from "../support/run-cli.ts";
 import { until } from "../support/until.ts";
 import { agentPod, ociConfig } from "./container.ts";
@@ -50,20 +51,33 @@ class Containers {
 
   /** Runs the agent of a node; gives what it wrote so far, when asked. */
   start(node: string, without?: string): () => string {
+    const [{ args }] = agentPod().containers;
+    // A lab's objects are files.
+    const words = [...args.filter((one) => one !== "--api"), "--source", this.#place.objects];
+    return this.run(node, words, without);
+  }
+
+  /** Ends a node's containers, as a kubelet would. */
+  end(node: string): void {
+    for (const name of this.#names.filter((one) => one.includes(`-${node}-`))) {
+      spawnSync("runc", ["--root", join(this.#directory, "runc"), "delete", "--force", name]);
+    }
+  }
+
+  /** Runs another command in the agent's container. */
+  run(node: string, args: readonly string[], without?: string): () => string {
     const { bpf, state } = this.#place.node(node);
     const name = `${this.#place.name}-${node}-${this.#names.length}`;
     const bundle = join(this.#directory, name);
     mkdirSync(bundle);
     mkdirSync(state, { recursive: true });
     mkdirSync(join(this.#rootfs, this.#place.objects), { recursive: true });
-    const [{ args }] = agentPod().containers;
     const config = ociConfig({
       rootfs: this.#rootfs,
       netns: this.#place.path(node),
       node,
       hostPaths: { "/sys/fs/bpf": bpf, "/var/lib/sluice": state },
-      // A lab's objects are files.
-      args: [...args.filter((one) => one !== "--api"), "--source", this.#place.objects],
+      args,
       source: this.#place.objects,
       ...(without === undefined ? {} : { without }),
     });
@@ -104,6 +118,37 @@ test("agents in containers, with the manifest's rights, carry out the plan", {
   const { exit, fits, leaks, flows } = check(lab);
   assert.deepEqual([exit, fits, leaks], [0, true, []]);
   assert.ok(flows.length > 0);
+
+  await t.test("a new container takes over from the old one", async () => {
+    containers.end("worker-1");
+    const log = containers.start("worker-1");
+    await until(() => / applied/.test(log()), { shown: log });
+    assert.doesNotMatch(log(), /failed/);
+    const again = check(lab);
+    assert.deepEqual([again.exit, again.fits, again.leaks], [0, true, []]);
+  });
+
+  await t.test("lost pins are said, with what to do", async () => {
+    containers.end("gateway-1");
+    const { bpf } = new LabPlace(name).node("gateway-1");
+    rmSync(join(bpf, ABI_DIRECTORY), { recursive: true });
+    const log = containers.start("gateway-1");
+    await until(() => /PinsLost/.test(log()), { shown: log });
+    assert.match(log(), /[Aa]dd SYS_ADMIN to the agent's capabilities/);
+  });
+
+  await t.test("and a container in their place makes the node as it was", async () => {
+    const tables = () => {
+      const place = new LabPlace(name);
+      const nft = [`--net=${place.path("worker-1")}`, "nft", "list", "tables"];
+      return spawnSync("nsenter", nft, { encoding: "utf8" }).stdout;
+    };
+    assert.match(tables(), /inet sluice/, "the control: the agent's table is there");
+    containers.end("worker-1");
+    const log = containers.run("worker-1", ["uninstall", "--yes", "--stay"]);
+    await until(() => log().includes("clean; ready on"), { shown: log });
+    assert.doesNotMatch(tables(), /inet sluice/);
+  });
 });
 
 test("each capability of the manifest is needed", { skip: missing() ?? false }, async (t) => {
