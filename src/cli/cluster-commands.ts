@@ -1,15 +1,10 @@
 // The commands that concern a cluster as a whole: part of the table of commands.
 
 import type { Command, Option } from "./command.ts";
+import { KUBE_OPTIONS, NAMESPACE } from "./shared-options.ts";
 
 const MANIFEST_OPTIONS: readonly Option[] = [
-  {
-    name: "namespace",
-    short: "n",
-    value: "NAME",
-    default: "sluice-system",
-    summary: "where Sluice's own pods run",
-  },
+  NAMESPACE,
   {
     name: "image",
     value: "IMAGE",
@@ -53,5 +48,30 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     ],
     exits: ["0  done", "2  wrong usage"],
     load: () => import("./manifests.ts"),
+  },
+  {
+    name: "install",
+    summary: "installs Sluice into a cluster, or brings it up to this version",
+    description: [
+      "Applies what `sluice manifests` prints, by server-side apply, and says each object. A " +
+        "definition of policies that Cilium installed is left as it is, and what it lacks is said.",
+      "A field that somebody else owns is a conflict, said and not overwritten, unless --force.",
+    ],
+    options: [
+      ...KUBE_OPTIONS,
+      ...MANIFEST_OPTIONS,
+      { name: "dry-run", summary: "the cluster checks everything and changes nothing" },
+      { name: "force", summary: "take fields over that others own" },
+    ],
+    positionals: [],
+    examples: [
+      { command: "sluice install --dry-run", does: "would the cluster accept it?" },
+      {
+        command: "sluice install --image images.example.com/sluice:0.1.0",
+        does: "installs it, or brings it up to this version",
+      },
+    ],
+    exits: ["0  done", "2  wrong usage, or the cluster refuses something"],
+    load: () => import("./install.ts"),
   },
 ];

@@ -1,7 +1,16 @@
 // The commands that run on a node and speak to its kernel: part of the table of commands.
 
 import type { Command, Option } from "./command.ts";
-import { CLUSTER_CIDR, DISTRIBUTION, MAP_DIR, MAP_SIZE, ROWS } from "./shared-options.ts";
+import {
+  CLUSTER_CIDR,
+  DISTRIBUTION,
+  KUBE_OPTIONS,
+  MAP_DIR,
+  MAP_SIZE,
+  METRICS_LISTEN,
+  NAMESPACE,
+  ROWS,
+} from "./shared-options.ts";
 
 const STATE_DIR: Option = {
   name: "state-dir",
@@ -107,12 +116,7 @@ export const NODE_COMMANDS: readonly Command[] = [
         default: "127.0.0.1:9879",
         summary: "where /v1/status answers; a loopback address",
       },
-      {
-        name: "metrics-listen",
-        value: "ADDRESS:PORT",
-        default: "0.0.0.0:9878",
-        summary: "where /metrics, /healthz and /readyz answer",
-      },
+      METRICS_LISTEN,
     ],
     positionals: [],
     examples: [
@@ -181,8 +185,23 @@ export const NODE_COMMANDS: readonly Command[] = [
         "node is as it was before. End the agent first.",
       "From then on the pods' traffic leaves the ordinary way, with the node's address; so it " +
         "asks for --yes.",
+      "With --cluster it takes Sluice out of a Kubernetes cluster: first every node, by the " +
+        "agents' own DaemonSet, then everything that `sluice install` applied.",
     ],
     options: [
+      { name: "cluster", summary: "the whole cluster in place of this node" },
+      ...KUBE_OPTIONS,
+      NAMESPACE,
+      { name: "with-policies", summary: "with --cluster: the policies and their definition too" },
+      {
+        name: "timeout",
+        value: "SECONDS",
+        kind: "count",
+        default: "300",
+        summary: "with --cluster: how long to wait for the nodes",
+      },
+      { name: "stay", summary: "when the node is clean, answer probes until SIGTERM" },
+      METRICS_LISTEN,
       BPF_DIR,
       { ...MAP_DIR, default: "", summary: "where the policy maps are pinned" },
       STATE_DIR,
@@ -190,7 +209,13 @@ export const NODE_COMMANDS: readonly Command[] = [
       { name: "yes", summary: "do it" },
     ],
     positionals: [],
-    examples: [{ command: "sluice uninstall --yes", does: "removes it from this node" }],
+    examples: [
+      { command: "sluice uninstall --yes", does: "removes it from this node" },
+      {
+        command: "sluice uninstall --cluster",
+        does: "says what would leave how if the cluster had no Sluice; --yes does it",
+      },
+    ],
     exits: ["0  removed", "2  wrong usage, or something could not be removed"],
     load: () => import("./uninstall.ts"),
   },

@@ -45,3 +45,30 @@ export const MAP_DIR: Option = {
   default: "/sys/fs/bpf/tc/globals",
   summary: "where the maps are pinned; Cilium's own place by default",
 };
+
+export const METRICS_LISTEN: Option = {
+  name: "metrics-listen",
+  value: "ADDRESS:PORT",
+  default: "0.0.0.0:9878",
+  summary: "where /metrics, /healthz and /readyz answer",
+};
+
+export const NAMESPACE: Option = {
+  name: "namespace",
+  short: "n",
+  value: "NAME",
+  default: "sluice-system",
+  summary: "where Sluice's own pods run",
+};
+
+/** Which cluster is meant; none of them: the one that kubectl would take. */
+export const KUBE_OPTIONS: readonly Option[] = [
+  {
+    name: "kubeconfig",
+    value: "PATH",
+    kind: "file",
+    env: "KUBECONFIG",
+    summary: "how to reach the cluster; ~/.kube/config by default",
+  },
+  { name: "context", value: "NAME", summary: "of the kubeconfig; its current one by default" },
+];

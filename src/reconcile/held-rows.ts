@@ -9,8 +9,8 @@ import { RowDigest } from "../plan/row-digest.ts";
 
 /**
  * Counts the entries that a wanted row has, each as the kernel has it, so that another gateway
- * shows in the digest. Entries that nobody wants (lame ducks, strangers') count for no policy. Every
- * policy of `wanted` is there, also without any entry. O(rows).
+ * shows in the digest. Entries that nobody wants (lame ducks, strangers') count for no policy.
+ * Every policy of `wanted` is there, also without any entry. O(rows).
  */
 export function sumHeldRows(
   wanted: Iterable<Row>,
