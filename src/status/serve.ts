@@ -8,7 +8,8 @@ import { OperationError } from "../lib/operation-error.ts";
 import type { StatusDocument } from "./document.ts";
 import { parseListen, renderListen } from "./listen.ts";
 import type { ListenAddress } from "./listen.ts";
-import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
+import { METRICS_TYPE } from "./metric-text.ts";
+import { renderMetrics } from "./metrics.ts";
 
 export interface ServeOptions {
   /** `ADDRESS:PORT` of the status; a loopback address. Port 0: any. */
