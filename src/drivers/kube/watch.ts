@@ -30,9 +30,9 @@ const LF = 10;
 const LINE_BYTES_MAX = 2 ** 25;
 
 /**
- * Events in the order in which they happened, those that came together at a time. Ends when the API
- * server ends it between two lines. Throws OperationError, `Expired` where the resourceVersion is
- * too old, `ApiUnreachable` where it is cut off.
+ * Events in the order in which they happened, those that came together at a time; first none, when
+ * the watch has begun. Ends when the API server ends it between two lines. Throws OperationError,
+ * `Expired` where the resourceVersion is too old, `ApiUnreachable` where it is cut off.
  */
 export async function* watchEvents(
   connection: KubeConnection,
@@ -55,6 +55,7 @@ export async function* watchEvents(
   });
   const lines = new Lines(asked);
   try {
+    yield [];
     for await (const chunk of body) {
       const { events, failure } = decode(lines.push(chunk as Buffer), asked);
       // What came before the error has happened.
@@ -63,6 +64,9 @@ export async function* watchEvents(
     }
   } catch (error) {
     throw unreachable(asked, error);
+  } finally {
+    // Whoever stops listening before the end leaves no socket behind.
+    body.on("error", () => undefined).destroy();
   }
   if (!lines.isComplete) throw unreachable(asked, new Error("cut off in the middle of an event"));
 }
