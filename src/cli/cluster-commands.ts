@@ -1,7 +1,14 @@
 // The commands that concern a cluster as a whole: part of the table of commands.
 
 import type { Command, Option } from "./command.ts";
-import { KUBE_OPTIONS, NAMESPACE } from "./shared-options.ts";
+import {
+  DISTRIBUTION,
+  KUBE_OPTIONS,
+  MAP_SIZE,
+  METRICS_LISTEN,
+  NAMESPACE,
+  ROWS,
+} from "./shared-options.ts";
 
 const MANIFEST_OPTIONS: readonly Option[] = [
   NAMESPACE,
@@ -73,5 +80,44 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     ],
     exits: ["0  done", "2  wrong usage, or the cluster refuses something"],
     load: () => import("./install.ts"),
+  },
+  {
+    name: "controller",
+    summary: "writes the status of policies, and events about them",
+    description: [
+      "Watches the cluster and what the nodes' agents acknowledge, and says on each policy what " +
+        "became of it: accepted, resolved, programmed on which nodes, and which endpoints use " +
+        "which gateway. No node depends on it.",
+      "Of several controllers one is active, by a Lease; the others are ready to follow. Give it " +
+        "the agents' settings.",
+    ],
+    options: [
+      ...KUBE_OPTIONS,
+      {
+        name: "endpoints",
+        value: "SOURCE",
+        values: ["auto", "pods", "cilium"],
+        default: "auto",
+        summary: "where endpoints come from; auto: Pods, and Cilium's objects where they are",
+      },
+      ROWS,
+      DISTRIBUTION,
+      MAP_SIZE,
+      { ...NAMESPACE, env: "POD_NAMESPACE", summary: "where the Lease lies" },
+      {
+        name: "identity",
+        value: "NAME",
+        env: "POD_NAME",
+        summary: "this process among the controllers; the host's name by default",
+      },
+      METRICS_LISTEN,
+    ],
+    positionals: [],
+    examples: [
+      { command: "sluice controller", does: "as the Deployment of `sluice install` runs it" },
+      { command: "sluice controller --kubeconfig ~/.kube/config", does: "from anywhere" },
+    ],
+    exits: ["0  ended by SIGTERM or SIGINT", "2  wrong usage, or no cluster"],
+    load: () => import("./controller.ts"),
   },
 ];

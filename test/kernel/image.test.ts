@@ -53,8 +53,7 @@ class Containers {
   start(node: string, without?: string): () => string {
     const [{ args }] = agentPod().containers;
     // A lab's objects are files.
-    const words = [...args.filter((one) => one !== "--api"), "--source", this.#place.objects];
-    return this.run(node, words, without);
+    return this.run(node, [...args, "--source", this.#place.objects], without);
   }
 
   /** Ends a node's containers, as a kubelet would. */

@@ -2,6 +2,7 @@
 // that is listed again as it was says nothing, one that is missing from a list is gone, and one
 // that was deleted and created again while nobody looked is two changes, told apart by its UID.
 
+import type { RawObject } from "../../drivers/kube/objects.ts";
 import { sameValue } from "../../lib/equal.ts";
 import { isMapping } from "../../model/parse/fields.ts";
 import type { TypeMeta } from "../../model/parse/object.ts";
@@ -14,15 +15,20 @@ interface Held {
   readonly change: ObjectChange;
 }
 
+/** Told every object as it came, also where it says nothing new; `raw` undefined: it is gone. */
+export type OnRaw = (key: string, raw: RawObject | undefined) => void;
+
 export class HeldObjects {
   readonly #type: TypeMeta;
+  readonly #onRaw: OnRaw | undefined;
   readonly #held = new Map<string, Held>();
   /** While a list is read: the keys that it had so far. */
   #listed: Set<string> | undefined;
 
   /** `type`: of objects that do not say theirs, as in a list. */
-  constructor(type: TypeMeta) {
+  constructor(type: TypeMeta, onRaw?: OnRaw) {
     this.#type = type;
+    this.#onRaw = onRaw;
   }
 
   get size(): number {
@@ -52,6 +58,7 @@ export class HeldObjects {
     if (parsed.kind !== "object") return [];
     const { change } = parsed;
     this.#listed?.add(change.key);
+    this.#onRaw?.(change.key, raw as RawObject);
     const before = this.#held.get(change.key);
     const uid = uidOf(raw);
     const now = { uid: uid === change.key ? "" : uid, change };
@@ -71,6 +78,7 @@ export class HeldObjects {
 
   #drop(key: string, change: ObjectChange): ObjectChange {
     this.#held.delete(key);
+    this.#onRaw?.(key, undefined);
     return goneOf(change);
   }
 }

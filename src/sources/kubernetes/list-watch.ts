@@ -16,6 +16,7 @@ import type { WatchEvent } from "../../drivers/kube/watch.ts";
 import { OperationError } from "../../lib/operation-error.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import { Backoff } from "./backoff.ts";
+import type { OnRaw } from "./held-objects.ts";
 import { HeldObjects } from "./held-objects.ts";
 import type { WatchedKind } from "./kinds.ts";
 
@@ -52,6 +53,7 @@ export interface ListWatchOptions {
   readonly timing: Timing;
   readonly signal: AbortSignal;
   onChanges(changes: readonly ObjectChange[]): void;
+  readonly onRaw?: OnRaw;
   /** `listed` or `problem` changed. */
   onState(): void;
 }
@@ -79,7 +81,8 @@ export class ListWatch {
     this.#options = options;
     this.watched = watched;
     this.#resource = watched.resources[0];
-    this.#held = new HeldObjects({ apiVersion: apiVersionOf(this.#resource), kind: watched.kind });
+    const type = { apiVersion: apiVersionOf(this.#resource), kind: watched.kind };
+    this.#held = new HeldObjects(type, options.onRaw);
     this.#retry = new Backoff({ firstMs: timing.retryFirstMs, maxMs: timing.retryMaxMs, random });
     const { absentFirstMs: firstMs, absentMaxMs: maxMs } = timing;
     this.#absent = new Backoff({ firstMs, maxMs, random });

@@ -2,6 +2,7 @@
 // watched directory. Nothing is deleted because the API server is away, restarts, or forgets.
 
 import type { KubeConnection } from "../../drivers/kube/connection.ts";
+import type { RawObject } from "../../drivers/kube/objects.ts";
 import { sameValue } from "../../lib/equal.ts";
 import type { Issue } from "../../model/issue.ts";
 import { compareIssues, issue } from "../../model/issue.ts";
@@ -19,8 +20,19 @@ export interface KubernetesOptions {
   onChanges(changes: readonly ObjectChange[]): void;
   /** All issues of the API now, sorted, whenever they differ; those in changes are not. */
   onIssues(issues: readonly Issue[]): void;
+  /**
+   * Told policies and NodeStates as they came, before what follows of them; `raw` undefined: it is
+   * gone. For what is no fact about the cluster: versions, statuses, acknowledgements.
+   */
+  onRaw?(kind: Kind, name: string, raw: RawObject | undefined): void;
+  /** False: NodeStates, which are renewed all the time, are none of its business. */
+  readonly nodeStates?: boolean;
   readonly timing?: Partial<Timing>;
 }
+
+/** Others are many, and their raw objects large. */
+const RAW_KINDS: ReadonlySet<Kind> = new Set(["CiliumEgressGatewayPolicy", "NodeState"]);
+
 
 export interface KubernetesWatch {
   /** Every kind has been listed, or is not served here. */
@@ -46,9 +58,16 @@ export function watchKubernetes(options: KubernetesOptions): KubernetesWatch {
     if (!same) onIssues(issues);
     if (kinds.every(({ listed }) => listed)) setSynced();
   };
-  const kinds = watchedKinds(endpoints).map((watched) => {
+  const { onRaw, nodeStates = true } = options;
+  const wanted = watchedKinds(endpoints).filter(({ kind }) => nodeStates || kind !== "NodeState");
+  const kinds = wanted.map((watched) => {
     const { signal } = stop;
-    return new ListWatch({ connection, watched, timing, signal, onChanges, onState });
+    const { kind } = watched;
+    const raw =
+      onRaw === undefined || !RAW_KINDS.has(kind)
+        ? {}
+        : { onRaw: (name: string, object: RawObject | undefined) => onRaw(kind, name, object) };
+    return new ListWatch({ connection, watched, timing, signal, onChanges, onState, ...raw });
   });
   const running = kinds.map((kind) => kind.run());
   return {
