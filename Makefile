@@ -25,7 +25,7 @@ help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 25
 
-build: dist/cli/main.js dist/sluice.bpf.o bin/sluice ## compiles to dist/ and leaves bin/sluice
+build: dist/cli/main.js dist/sluice.bpf.o bin/sluice bin/kubectl-sluice ## compiles, leaves bin/sluice and the plug-in of kubectl
 
 demo: build ## a cluster on this machine, real packets, a table of everything; as root
 	@demo/demo.sh
@@ -81,7 +81,7 @@ bench-maps: $(PACKAGES) ## measures writing policy maps against the same in C; n
 	@npm run --silent bench:maps -- $(ARGS)
 
 clean: ## removes what `make build` made; installed packages stay
-	rm -rf dist bin/sluice
+	rm -rf dist bin
 
 $(PACKAGES): package-lock.json
 	@echo "Installing npm packages from package-lock.json."
@@ -110,6 +110,6 @@ dist/sluice.bpf.o: $(wildcard bpf/*.c bpf/*.h)
 	@mkdir -p $(@D)
 	@"$$($(CLANG))" $(BPF_FLAGS) -c bpf/sluice.bpf.c -o $@
 
-bin/sluice: scripts/sluice.sh
+bin/%: scripts/%.sh
 	@mkdir -p bin
 	@install -m 755 $< $@
