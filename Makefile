@@ -25,7 +25,7 @@ help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 25
 
-build: dist/cli/main.js dist/sluice.bpf.o bin/sluice bin/kubectl-sluice ## compiles, leaves bin/sluice and the plug-in of kubectl
+build: dist/cli/main.js dist/sluice.bpf.o bin/sluice bin/kubectl-sluice ## leaves bin/sluice
 
 demo: build ## a cluster on this machine, real packets, a table of everything; as root
 	@demo/demo.sh
