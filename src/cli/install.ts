@@ -14,6 +14,7 @@ import {
   lackingIn,
   POLICY_DEFINITION,
 } from "../sinks/kubernetes/policy-definition.ts";
+import { findCiliumEgressGateway } from "../sources/kubernetes/cilium-config.ts";
 import { parseYaml } from "../sources/yaml-text.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
@@ -31,6 +32,8 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   try {
     const connection = new KubeConnection(placeOf(args));
     try {
+      const rival = await findCiliumEgressGateway(connection);
+      if (rival !== undefined) tellRival(rival, terminal);
       const objects = await chooseObjects(connection, settings, terminal);
       for (const one of objects) {
         await applyManifest(connection, one, options);
@@ -49,6 +52,11 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     terminal.emit(`\nFollow it with: ${follow}\n`);
   }
   return EXIT.ok;
+}
+
+/** What keeps the agents from starting keeps nobody from installing them. */
+function tellRival({ message, remedy }: OperationError, { tell, messages }: Terminal): void {
+  tell(`${messages.paint("warning", message)}\n  No agent starts before that: ${remedy}.\n`);
 }
 
 /** The documents of the manifests. */

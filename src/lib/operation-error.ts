@@ -89,6 +89,12 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "this node cannot run it as things are; nothing was changed",
     remedy: "do what is said above; `sluice doctor` checks again and shows the rest",
   },
+  CiliumEgressGateway: {
+    meaning: "Cilium's own egress gateway is on",
+    remedy:
+      "turn it off (egressGateway.enabled: false in Cilium's Helm values) and restart Cilium's " +
+      "agents; two who write the policy maps undo each other's work; see docs/migration.md",
+  },
   NoCluster: {
     meaning: "nothing says what is inside it",
     remedy: "give Node objects with podCIDRs, ServiceCIDRs or IPPools, or --cluster-cidr",

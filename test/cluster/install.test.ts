@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { sluice } from "../support/run-cli.ts";
 import { missingForCluster } from "./binaries.ts";
-import { CILIUM_DEFINITION } from "./cilium-definition.ts";
+import { CILIUM_DEFINITION, ciliumConfig } from "./cilium-definition.ts";
 import type { Cluster } from "./cluster.ts";
 import { startCluster } from "./cluster.ts";
 import { ACCEPTED, policyOf } from "./policy-samples.ts";
@@ -72,6 +72,15 @@ async function installs(t: TestContext, cluster: Cluster): Promise<void> {
       assert.match(stderr, sentence);
     }
     assert.equal(await version(), before);
+    await cluster.kubectl("delete", CRD);
+  });
+
+  await t.test("says that no agent starts beside Cilium's own egress gateway", async () => {
+    await cluster.apply(ciliumConfig({ "enable-egress-gateway": "true" }));
+    const { exit, stderr } = run(cluster, "install");
+    assert.equal(exit, 0);
+    assert.match(stderr, /Cilium's own egress gateway is on.*\n.*turn it off/);
+    await cluster.apply(ciliumConfig({ "enable-egress-gateway": "false" }));
     await cluster.kubectl("delete", CRD);
   });
 
