@@ -1,6 +1,6 @@
 #!/bin/sh
-# `kubectl sluice`: the `sluice` command as a plug-in of kubectl, which finds it in PATH. It means the
-# cluster that kubectl means. `make build` installs this file as bin/kubectl-sluice.
+# `kubectl sluice`: the `sluice` command as a plug-in of kubectl, which finds it in PATH. It means
+# the cluster that kubectl means. `make build` installs this file as bin/kubectl-sluice.
 set -eu
 
 self=$0

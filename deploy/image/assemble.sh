@@ -47,8 +47,9 @@ rm -rf "$root/opt/sluice/deploy/image"
   # Packages inside of packages have lines of their own.
   tar -C "$module" --exclude=./node_modules -cf - . | tar -C "$place" -xf -
 done
-# Sources of C code and documentation are not needed to run it.
+# Sources of C code, documentation and types are not needed to run it.
 rm -rf "$root"/opt/sluice/node_modules/koffi/{vendor,doc}
+find "$root/opt/sluice" -type f \( -name '*.d.ts' -o -name '*.d.?ts' -o -name '*.map' \) -delete
 
 paths=()
 for tool in "${tools[@]}"; do

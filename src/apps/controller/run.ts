@@ -64,8 +64,13 @@ export async function runController(options: RunOptions): Promise<void> {
   const pace = { ...PACE, ...options.pace };
   const log = logger(options.tell);
   const connection = new KubeConnection(options.place);
-  const writers = openWriters(connection, options.identity, pace.statusIntervalMs, log);
-  const { statuses, events } = writers;
+  const { statuses, events } = openWriters({
+    connection,
+    identity: options.identity,
+    intervalMs: pace.statusIntervalMs,
+    isActive: () => lease.held,
+    log,
+  });
   const controller = new Controller({
     ...options,
     ...pace,
@@ -122,12 +127,18 @@ function logger(tell: Emit): Log {
   };
 }
 
-function openWriters(
-  connection: KubeConnection,
-  identity: string,
-  intervalMs: number,
-  log: Log,
-): { readonly statuses: CoalescedWriter<PolicyStatus>; readonly events: EventWriter } {
+interface WriterOptions {
+  readonly connection: KubeConnection;
+  readonly identity: string;
+  readonly intervalMs: number;
+  isActive(): boolean;
+  readonly log: Log;
+}
+
+function openWriters({ connection, identity, intervalMs, isActive, log }: WriterOptions): {
+  readonly statuses: CoalescedWriter<PolicyStatus>;
+  readonly events: EventWriter;
+} {
   const tellError = (what: string) => {
     let told = "";
     return ({ message, remedy }: OperationError) => {
@@ -139,6 +150,8 @@ function openWriters(
   const statuses = new CoalescedWriter<PolicyStatus>({
     intervalMs,
     async write(name, status) {
+      // Another one writes now; when this one is active again it judges anew.
+      if (!isActive()) return;
       const apply = { fieldManager: "sluice-controller", force: true, subresource: "status" };
       await applyObject(connection, POLICIES, { name }, { status }, apply);
     },
