@@ -37,6 +37,19 @@ export const CLUSTER_CIDR: Option = {
   summary: "belongs to the cluster, beside what its objects say: policies do not touch it",
 };
 
+export const KUBECONFIG: Option = {
+  name: "kubeconfig",
+  value: "PATH",
+  kind: "file",
+  summary: "the live cluster that this kubeconfig names",
+};
+
+export const CONTEXT: Option = {
+  name: "context",
+  value: "NAME",
+  summary: "which context of the kubeconfig; its current one by default",
+};
+
 export const MAP_DIR: Option = {
   name: "map-dir",
   value: "DIR",

@@ -111,6 +111,7 @@ export class Agent {
     return {
       ready: this.#applied && this.#failure === undefined,
       objectsSynced: this.#objectsSynced,
+      objectIssues: this.#objectIssues,
       kernelSynced: this.#kernel !== undefined,
       plan: this.#plan,
       desired: this.#desired,

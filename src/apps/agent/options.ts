@@ -1,6 +1,7 @@
 // What an agent is told, and what it tells.
 
 import type { OperationError } from "../../lib/operation-error.ts";
+import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
 import type { Address } from "../../net/address.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -36,6 +37,8 @@ export interface AgentView {
   /** The kernel has what should be. */
   readonly ready: boolean;
   readonly objectsSynced: boolean;
+  /** Of the source of objects itself. */
+  readonly objectIssues: readonly Issue[];
   readonly kernelSynced: boolean;
   readonly plan: Plan | undefined;
   readonly desired: NodeDatapath | undefined;

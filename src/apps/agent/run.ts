@@ -6,17 +6,17 @@ import { probeNeighbours } from "../../drivers/kernel/neighbour-probe.ts";
 import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
 import { restorePins } from "../../sinks/program-maps.ts";
-import { watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
 import { serveStatus } from "../../status/serve.ts";
 import { Agent } from "./agent.ts";
 import { errorsOf, runChecks } from "./doctor.ts";
+import { openSource } from "./object-source.ts";
+import type { SourcePlace } from "./object-source.ts";
 import type { AgentOptions } from "./options.ts";
 import { statusOf } from "./status-of.ts";
 
 export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep"> {
-  /** The watched directory of objects. */
-  readonly source: string;
+  readonly source: SourcePlace;
   /** Of Sluice. */
   readonly version: string;
   readonly statusListen: string;
@@ -49,12 +49,11 @@ export async function runAgent(options: RunOptions): Promise<void> {
     metricsListen: options.metricsListen,
     document: () => statusOf(agent, options),
   });
-  const directory = watchDirectory({
-    path: options.source,
+  const objects = await openSource(options.source, {
     onChanges: (changes) => agent.onObjects(changes),
     onIssues: (issues) => agent.onIssues(issues),
   });
-  void directory.synced.then(() => agent.onObjectsSynced());
+  void objects.synced.then(() => agent.onObjectsSynced());
   const kernel = watchKernel({
     onState: (state) => agent.onKernel(state),
     onError: ({ message, remedy }: OperationError) => log("kernel", { error: message, remedy }),
@@ -65,9 +64,9 @@ export async function runAgent(options: RunOptions): Promise<void> {
     datapath === "none"
       ? undefined
       : monitorTable(settings.nftTable, { onEvent: debounced(() => agent.onDoubt()), onError });
-  log("started", { node: options.node, source: options.source });
+  log("started", { node: options.node, source: objects.name });
   await aborted(options.signal);
-  await Promise.all([directory.close(), kernel.close(), http.close(), table?.close()]);
+  await Promise.all([objects.close(), kernel.close(), http.close(), table?.close()]);
   await agent.close();
   log("ended", { afterSeconds: ((performance.now() - begun) / 1000).toFixed(1) });
 }

@@ -48,7 +48,7 @@ export async function statusOf(
     }),
     sinks: [...view.steps].map(([name, record]) => sinkStatus(name, record)),
     packets,
-    issues: plan?.issues ?? [],
+    issues: plan?.issues ?? view.objectIssues,
   });
 }
 
@@ -56,8 +56,11 @@ function sinkStatus(name: string, { errors, lastError }: StepRecord) {
   return { name, errors, lastError: lastError === undefined ? null : statusError(lastError) };
 }
 
-function waitingFor({ objectsSynced, kernelSynced, failure }: AgentView): string {
-  if (!objectsSynced) return "the first complete list of objects";
+function waitingFor({ objectsSynced, objectIssues, kernelSynced, failure }: AgentView): string {
+  if (!objectsSynced) {
+    const reasons = objectIssues.map(({ object, message }) => `${object}: ${message}`);
+    return ["the first complete list of objects", ...reasons].join("; ");
+  }
   if (!kernelSynced) return "the first list of this node's links and routes";
   if (failure !== undefined) return `${failure.step}: ${failure.error.message}`;
   return "the first write to the kernel";
