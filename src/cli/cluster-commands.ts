@@ -2,8 +2,9 @@
 
 import type { Command, Option } from "./command.ts";
 import {
+  CONTEXT,
   DISTRIBUTION,
-  KUBE_OPTIONS,
+  KUBECONFIG,
   MAP_SIZE,
   METRICS_LISTEN,
   NAMESPACE,
@@ -65,7 +66,8 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
       "A field that somebody else owns is a conflict, said and not overwritten, unless --force.",
     ],
     options: [
-      ...KUBE_OPTIONS,
+      KUBECONFIG,
+      CONTEXT,
       ...MANIFEST_OPTIONS,
       { name: "dry-run", summary: "the cluster checks everything and changes nothing" },
       { name: "force", summary: "take fields over that others own" },
@@ -92,7 +94,8 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
         "the agents' settings.",
     ],
     options: [
-      ...KUBE_OPTIONS,
+      KUBECONFIG,
+      CONTEXT,
       {
         name: "endpoints",
         value: "SOURCE",

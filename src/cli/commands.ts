@@ -4,7 +4,15 @@ import { CLUSTER_COMMANDS } from "./cluster-commands.ts";
 import type { Command, Option } from "./command.ts";
 import { LAB_COMMAND } from "./lab-command.ts";
 import { NODE_COMMANDS } from "./node-commands.ts";
-import { CLUSTER_CIDR, DISTRIBUTION, MAP_DIR, MAP_SIZE, ROWS } from "./shared-options.ts";
+import {
+  CLUSTER_CIDR,
+  CONTEXT,
+  DISTRIBUTION,
+  KUBECONFIG,
+  MAP_DIR,
+  MAP_SIZE,
+  ROWS,
+} from "./shared-options.ts";
 import { STATUS_COMMAND } from "./status-command.ts";
 
 const FILE: Option = {
@@ -13,13 +21,14 @@ const FILE: Option = {
   value: "PATH",
   kind: "file",
   repeatable: true,
-  required: true,
   summary: "file or directory of Kubernetes YAML or JSON; - is standard input",
 };
 
 function side(name: string, summary: string): Option {
-  return { name, value: "PATH", kind: "file", repeatable: true, required: true, summary };
+  return { name, value: "PATH", kind: "file", repeatable: true, summary };
 }
+
+const INPUT: readonly Option[] = [FILE, KUBECONFIG, CONTEXT];
 
 const STRICT: Option = { name: "strict", summary: "exit with 1 for warnings too" };
 
@@ -48,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
       "With --node also every row of that node's policy map.",
     ],
     options: [
-      FILE,
+      ...INPUT,
       { name: "node", value: "NAME", summary: "show the policy rows of this node" },
       ROWS,
       DISTRIBUTION,
@@ -67,7 +76,7 @@ export const COMMANDS: readonly Command[] = [
         does: "adds the rows that gateway-1 holds",
       },
       {
-        command: "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice plan -f -",
+        command: "sluice plan --kubeconfig ~/.kube/config --node gateway-1",
         does: "plans a live cluster, without touching it",
       },
       {
@@ -89,7 +98,9 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: [
       side("from", "the old state: file or directory; - is standard input"),
-      side("to", "the new state: file or directory; - is standard input"),
+      { ...side("to", "the new state: file or directory; - is standard input"), required: true },
+      { ...KUBECONFIG, summary: "the old state is this live cluster, --to what is applied to it" },
+      CONTEXT,
       ROWS,
       DISTRIBUTION,
       MAP_SIZE,
@@ -104,9 +115,8 @@ export const COMMANDS: readonly Command[] = [
         does: "one pod and one gateway more: who moves?",
       },
       {
-        command:
-          "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice diff --from - --to new/",
-        does: "compares a live cluster with what is to be applied",
+        command: "sluice diff --kubeconfig ~/.kube/config --to new-policy.yaml",
+        does: "who would move if this were applied to the live cluster?",
       },
     ],
     exits: [
@@ -126,7 +136,7 @@ export const COMMANDS: readonly Command[] = [
       "POD is a name, namespace/name, a UID or an IP address. Without DESTINATION, every prefix " +
         "of the pod's policies is explained.",
     ],
-    options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
+    options: [...INPUT, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
     positionals: [{ name: "POD" }, { name: "DESTINATION", optional: true }],
     examples: [
       {
@@ -153,7 +163,7 @@ export const COMMANDS: readonly Command[] = [
         "different addresses may be meant. --any proposes these too.",
     ],
     options: [
-      FILE,
+      ...INPUT,
       { name: "any", summary: "also policies that share nothing but their destinations" },
       ROWS,
       DISTRIBUTION,
@@ -164,7 +174,7 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       { command: "sluice consolidate -f cluster/", does: "what could be one, and who would move" },
       {
-        command: "sluice consolidate -f cluster/ -o yaml | kubectl apply -f -",
+        command: "sluice consolidate --kubeconfig ~/.kube/config -o yaml | kubectl apply -f -",
         does: "applies the proposal; the old policies win until they are deleted",
       },
     ],
@@ -182,7 +192,7 @@ export const COMMANDS: readonly Command[] = [
       "Reads the input as plan does and shows the issues: errors, where an object is refused, " +
         "and warnings, where it is accepted but may not do what was meant.",
     ],
-    options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, output(["table", "json", "yaml"]), STRICT],
+    options: [...INPUT, ROWS, DISTRIBUTION, MAP_SIZE, output(["table", "json", "yaml"]), STRICT],
     positionals: [],
     examples: [
       { command: "sluice validate -f manifests/ --strict", does: "fails a pipeline on any issue" },

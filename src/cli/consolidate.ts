@@ -14,13 +14,14 @@ import { renderIssues } from "../plan/render-issues.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT } from "./command.ts";
+import { inputOf } from "./input.ts";
 import type { LoadedCluster } from "./load-plan.ts";
 import { loadCluster, planCluster, settingsOf } from "./load-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Proposes; changes nothing. `found` where there is something to consolidate. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
-  const loaded = await loadCluster(args.all("file"), terminal);
+  const loaded = await loadCluster(inputOf(args), terminal);
   const settings = settingsOf(args);
   const before = planCluster(loaded, settings);
   if (tellErrors(before, terminal)) return EXIT.usage;

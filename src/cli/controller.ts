@@ -8,7 +8,7 @@ import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
-import { placeOf } from "./kube-place.ts";
+import { clusterPlace } from "./kube-place.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Runs until SIGTERM or SIGINT. */
@@ -17,7 +17,7 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
   try {
     await runController({
-      place: placeOf(args),
+      place: clusterPlace(args),
       endpoints: args.choice("endpoints", ENDPOINT_SOURCES),
       distribution: args.choice("distribution", DISTRIBUTIONS),
       rows: args.choice("rows", ["needed", "all"]),

@@ -19,7 +19,7 @@ import { parseYaml } from "../sources/yaml-text.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
-import { placeOf } from "./kube-place.ts";
+import { clusterPlace } from "./kube-place.ts";
 import type { ManifestSettings } from "./manifest-files.ts";
 import { manifestFiles } from "./manifest-files.ts";
 import { manifestSettings } from "./manifests.ts";
@@ -30,7 +30,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const settings = manifestSettings(args);
   const options = { force: args.has("force"), dryRun: args.has("dry-run") };
   try {
-    const connection = new KubeConnection(placeOf(args));
+    const connection = new KubeConnection(clusterPlace(args));
     try {
       const rival = await findCiliumEgressGateway(connection);
       if (rival !== undefined) tellRival(rival, terminal);

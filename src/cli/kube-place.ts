@@ -1,20 +1,21 @@
-// Which cluster a command means: --kubeconfig and --context, else what kubectl would take, else the
-// cluster that this process runs in.
+// The cluster that a command is to change or to serve: never mistaken, so there is always one or an
+// error.
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Place } from "../drivers/kube/access.ts";
-import { isInCluster } from "../drivers/kube/access.ts";
+import { isInCluster } from "../drivers/kube/in-cluster.ts";
 import type { Arguments } from "./arguments.ts";
+import { UsageError } from "./command.ts";
+import { placeOf } from "./input.ts";
 
-/** KUBECONFIG is the default of --kubeconfig. */
-export function placeOf(args: Arguments): Place {
-  const given = args.text("kubeconfig") ?? "";
-  const standard = join(homedir(), ".kube/config");
-  const context = args.text("context") || undefined;
-  if (given === "" && context === undefined && !existsSync(standard) && isInCluster()) {
-    return { kind: "in-cluster" };
-  }
-  return { kind: "kubeconfig", path: given || standard, context };
+/** The one that is asked for, else the one that this Pod runs in, else the one kubectl takes. */
+export function clusterPlace(args: Arguments): Place {
+  const asked = placeOf(args);
+  if (asked !== undefined) return asked;
+  if (isInCluster()) return { kind: "in-cluster" };
+  const path = join(homedir(), ".kube/config");
+  if (existsSync(path)) return { kind: "kubeconfig", path, context: undefined };
+  throw new UsageError("nothing says which cluster is meant", "Give --kubeconfig PATH.");
 }

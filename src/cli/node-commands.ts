@@ -3,8 +3,9 @@
 import type { Command, Option } from "./command.ts";
 import {
   CLUSTER_CIDR,
+  CONTEXT,
   DISTRIBUTION,
-  KUBE_OPTIONS,
+  KUBECONFIG,
   MAP_DIR,
   MAP_SIZE,
   METRICS_LISTEN,
@@ -52,8 +53,9 @@ export const NODE_COMMANDS: readonly Command[] = [
     name: "agent",
     summary: "keeps this node right: policy rows, tunnel, translation, guards",
     description: [
-      "Watches a directory of Kubernetes YAML and this node's links, and programs the kernel " +
-        "accordingly: one process per node, in the node's network namespace, as root.",
+      "Watches the Kubernetes API, or a directory of Kubernetes YAML, and this node's links, and " +
+        "programs the kernel accordingly: one process per node, in the node's network namespace, " +
+        "as root. In a Pod it needs no kubeconfig. While the API is away it changes nothing.",
       "What it programs works on without it: ending or restarting the agent disturbs no " +
         "connection. `sluice uninstall` removes everything.",
       "With --datapath none it writes only the policy maps, for a datapath that reads them.",
@@ -63,9 +65,18 @@ export const NODE_COMMANDS: readonly Command[] = [
         name: "source",
         value: "DIR",
         kind: "file",
-        required: true,
         env: "SLUICE_SOURCE",
         summary: "directory of Kubernetes YAML or JSON, watched",
+      },
+      { ...KUBECONFIG, summary: "watch the Kubernetes API that this kubeconfig names" },
+      CONTEXT,
+      {
+        name: "endpoints",
+        value: "FROM",
+        values: ["auto", "pods", "cilium"],
+        env: "SLUICE_ENDPOINTS",
+        default: "auto",
+        summary: "from the API: Pods, CiliumEndpoints, or both where Cilium is installed",
       },
       {
         name: "node",
@@ -123,6 +134,10 @@ export const NODE_COMMANDS: readonly Command[] = [
       {
         command: "sluice agent --source /etc/sluice/cluster --node $(hostname)",
         does: "runs the node from a directory",
+      },
+      {
+        command: "sluice agent --kubeconfig ~/.kube/config --node $(hostname)",
+        does: "runs the node from the Kubernetes API",
       },
       {
         command: "sluice agent --source cluster/ --node worker-1 --datapath none",
@@ -190,7 +205,8 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     options: [
       { name: "cluster", summary: "the whole cluster in place of this node" },
-      ...KUBE_OPTIONS,
+      KUBECONFIG,
+      CONTEXT,
       NAMESPACE,
       { name: "with-policies", summary: "with --cluster: the policies and their definition too" },
       {

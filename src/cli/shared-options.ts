@@ -37,6 +37,19 @@ export const CLUSTER_CIDR: Option = {
   summary: "belongs to the cluster, beside what its objects say: policies do not touch it",
 };
 
+export const KUBECONFIG: Option = {
+  name: "kubeconfig",
+  value: "PATH",
+  kind: "file",
+  summary: "the live cluster that this kubeconfig names",
+};
+
+export const CONTEXT: Option = {
+  name: "context",
+  value: "NAME",
+  summary: "which context of the kubeconfig; its current one by default",
+};
+
 export const MAP_DIR: Option = {
   name: "map-dir",
   value: "DIR",
@@ -60,15 +73,3 @@ export const NAMESPACE: Option = {
   default: "sluice-system",
   summary: "where Sluice's own pods run",
 };
-
-/** Which cluster is meant; none of them: the one that kubectl would take. */
-export const KUBE_OPTIONS: readonly Option[] = [
-  {
-    name: "kubeconfig",
-    value: "PATH",
-    kind: "file",
-    env: "KUBECONFIG",
-    summary: "how to reach the cluster; ~/.kube/config by default",
-  },
-  { name: "context", value: "NAME", summary: "of the kubeconfig; its current one by default" },
-];

@@ -17,7 +17,7 @@ import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
 import { manifestObjects } from "./install.ts";
-import { placeOf } from "./kube-place.ts";
+import { clusterPlace } from "./kube-place.ts";
 import type { Terminal } from "./terminal.ts";
 
 const POLL_MS = 1_000;
@@ -25,7 +25,7 @@ const POLL_MS = 1_000;
 /** Says first what will leave how; throws UsageError unless --yes agrees. */
 export async function uninstallCluster(args: Arguments, terminal: Terminal): Promise<Exit> {
   const namespace = args.text("namespace") ?? "";
-  const connection = new KubeConnection(placeOf(args));
+  const connection = new KubeConnection(clusterPlace(args));
   try {
     const consequences = await consequencesIn(connection);
     if (!args.has("yes")) {

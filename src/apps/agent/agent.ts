@@ -112,6 +112,7 @@ export class Agent {
     return {
       ready: this.#applied && this.#failure === undefined,
       objectsSynced: this.#objectsSynced,
+      objectIssues: this.#objectIssues,
       kernel: this.#kernel,
       plan: this.#plan,
       desired: this.#desired,

@@ -1,6 +1,7 @@
 // What an agent is told, and what it tells.
 
 import type { OperationError } from "../../lib/operation-error.ts";
+import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
 import type { Policy } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
@@ -41,6 +42,8 @@ export interface AgentView {
   /** The kernel has what should be. */
   readonly ready: boolean;
   readonly objectsSynced: boolean;
+  /** Of the source of objects itself. */
+  readonly objectIssues: readonly Issue[];
   /** Undefined: its first list has not come. */
   readonly kernel: KernelState | undefined;
   readonly plan: Plan | undefined;

@@ -6,17 +6,19 @@ import { probeNeighbours } from "../../drivers/kernel/neighbour-probe.ts";
 import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
 import { restorePins } from "../../sinks/program-maps.ts";
-import { watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
 import { serveStatus } from "../../status/serve.ts";
 import { Agent } from "./agent.ts";
 import { errorsOf, runChecks } from "./doctor.ts";
+import { openSource } from "./object-source.ts";
+import type { ObjectSource, SourcePlace } from "./object-source.ts";
 import type { AgentOptions } from "./options.ts";
+import { ownFacts } from "./own-facts.ts";
+import { Publisher } from "./publisher.ts";
 import { statusOf } from "./status-of.ts";
 
-export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep"> {
-  /** The watched directory of objects. */
-  readonly source: string;
+export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep" | "onRun"> {
+  readonly source: SourcePlace;
   /** Of Sluice. */
   readonly version: string;
   readonly statusListen: string;
@@ -37,9 +39,11 @@ export async function runAgent(options: RunOptions): Promise<void> {
   };
   await refuseUnfit(options);
   if (options.datapath === "sluice") await adopt(options, log);
+  let publisher: Publisher | undefined;
   const agent = new Agent({
     ...options,
     log,
+    onRun: () => publisher?.changed(),
     probe: (addresses) => void probeNeighbours(addresses),
     ...(options.killAfterStep > 0 ? { onStep: countdown(options.killAfterStep) } : {}),
   });
@@ -49,12 +53,13 @@ export async function runAgent(options: RunOptions): Promise<void> {
     metricsListen: options.metricsListen,
     document: () => statusOf(agent, options),
   });
-  const directory = watchDirectory({
-    path: options.source,
+  const objects = await openSource(options.source, {
     onChanges: (changes) => agent.onObjects(changes),
     onIssues: (issues) => agent.onIssues(issues),
+    log,
   });
-  void directory.synced.then(() => agent.onObjectsSynced());
+  publisher = openPublisher(options, { agent, objects, log });
+  const synced = objects.synced.then(() => agent.onObjectsSynced());
   const kernel = watchKernel({
     onState: (state) => agent.onKernel(state),
     onError: ({ message, remedy }: OperationError) => log("kernel", { error: message, remedy }),
@@ -65,11 +70,37 @@ export async function runAgent(options: RunOptions): Promise<void> {
     datapath === "none"
       ? undefined
       : monitorTable(settings.nftTable, { onEvent: debounced(() => agent.onDoubt()), onError });
-  log("started", { node: options.node, source: options.source });
-  await aborted(options.signal);
-  await Promise.all([directory.close(), kernel.close(), http.close(), table?.close()]);
-  await agent.close();
+  log("started", { node: options.node, source: objects.name });
+  try {
+    // Objects may turn out to be of a cluster that must be left alone.
+    await Promise.race([aborted(options.signal), synced.then(() => aborted(options.signal))]);
+  } finally {
+    await publisher?.close();
+    await Promise.all([objects.close(), kernel.close(), http.close(), table?.close()]);
+    await agent.close();
+  }
   log("ended", { afterSeconds: ((performance.now() - begun) / 1000).toFixed(1) });
+}
+
+interface Parts {
+  readonly agent: Agent;
+  readonly objects: ObjectSource;
+  readonly log: AgentOptions["log"];
+}
+
+/** Only where somebody could read it. */
+function openPublisher(
+  { node, version, policyMapDirectory }: RunOptions,
+  { agent, objects: { publish }, log }: Parts,
+): Publisher | undefined {
+  if (publish === undefined) return undefined;
+  return new Publisher({
+    version,
+    policyMapDirectory,
+    facts: () => ownFacts(node, agent.view()),
+    write: (status) => publish(node, status),
+    log,
+  });
 }
 
 /** Finds what runs although its pins are gone: somebody emptied the BPF file system. */

@@ -48,7 +48,7 @@ export async function statusOf(
     }),
     sinks: [...view.steps].map(([name, record]) => sinkStatus(name, record)),
     packets,
-    issues: plan?.issues ?? [],
+    issues: plan?.issues ?? view.objectIssues,
   });
 }
 
@@ -57,8 +57,11 @@ function sinkStatus(name: string, { errors, lastError }: StepRecord) {
 }
 
 /** Why a node is not ready. */
-export function waitingFor({ objectsSynced, kernel, failure }: AgentView): string {
-  if (!objectsSynced) return "the first complete list of objects";
+export function waitingFor({ objectsSynced, objectIssues, kernel, failure }: AgentView): string {
+  if (!objectsSynced) {
+    const reasons = objectIssues.map(({ object, message }) => `${object}: ${message}`);
+    return ["the first complete list of objects", ...reasons].join("; ");
+  }
   if (kernel === undefined) return "the first list of this node's links and routes";
   if (failure !== undefined) return `${failure.step}: ${failure.error.message}`;
   return "the first write to the kernel";

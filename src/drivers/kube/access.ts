@@ -12,6 +12,7 @@ import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import { FileAuth } from "@kubernetes/client-node/dist/file_auth.js";
 import { load } from "js-yaml";
 import { OperationError } from "../../lib/operation-error.ts";
+import { SERVICE_ACCOUNT } from "./in-cluster.ts";
 
 export type Place =
   | {
@@ -43,14 +44,6 @@ export interface Tls {
 interface Login {
   readonly cluster: Cluster;
   readonly user: User;
-}
-
-const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-/** True in a Pod that has a ServiceAccount's token. */
-export function isInCluster(): boolean {
-  const host = process.env["KUBERNETES_SERVICE_HOST"] ?? "";
-  return host !== "" && existsSync(join(SERVICE_ACCOUNT, "token"));
 }
 
 export class Access {

@@ -14,7 +14,7 @@ import type { WatchedKind } from "./kinds.ts";
 import { servedAt } from "./list-watch.ts";
 
 export interface LiveObjects {
-  readonly objects: readonly FileObject[];
+  readonly changes: readonly ObjectChange[];
   /** Of kinds that may not be read. */
   readonly issues: readonly Issue[];
 }
@@ -30,15 +30,15 @@ export async function readKubernetes(
   { onProgress }: ReadLiveOptions = {},
 ): Promise<LiveObjects> {
   const connection = new KubeConnection(place);
-  const objects: FileObject[] = [];
+  const changes: ObjectChange[] = [];
   const issues: Issue[] = [];
   try {
     await Promise.all(
       watchedKinds("auto").map(async (watched) => {
         try {
           for await (const some of objectsOf(connection, watched)) {
-            for (const one of some) objects.push(one);
-            onProgress?.(objects.length);
+            for (const { change } of some) changes.push(change);
+            onProgress?.(changes.length);
           }
         } catch (error) {
           const found = lacking(watched, error);
@@ -49,7 +49,7 @@ export async function readKubernetes(
   } finally {
     await connection.close();
   }
-  return { objects, issues };
+  return { changes, issues };
 }
 
 async function* objectsOf(connection: KubeConnection, watched: WatchedKind) {
@@ -77,9 +77,4 @@ function lacking({ kind, required }: WatchedKind, error: unknown): Issue | undef
   if (!refused || (required && kind !== "CiliumEgressGatewayPolicy")) throw error;
   if (code === "NotFound" && !required) return undefined;
   return issue("UnreadableApi", { object: kind, path: "" }, `${message}; ${remedy}`);
-}
-
-/** The objects as changes from nothing. */
-export function changesOf({ objects }: LiveObjects): ObjectChange[] {
-  return objects.map(({ change }) => change);
 }
