@@ -3,14 +3,25 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { LabPlace } from "../../src/apps/lab/place.ts";
 import { ABI_DIRECTORY } from "../../src/reconcile/datapath-maps.ts";
-import { ROOT } from "../support/run-cli.ts";
+import { MAIN, ROOT } from "../support/run-cli.ts";
 import { until } from "../support/until.ts";
 import { agentPod, ociConfig } from "./container.ts";
 import { check, makeLab, missingForLab, succeed } from "./make-lab.ts";
@@ -35,6 +46,34 @@ function assemble(directory: string): string {
   return image;
 }
 
+interface Traffic {
+  readonly fits: boolean;
+  readonly leaks: readonly unknown[];
+  readonly flows: readonly {
+    readonly answered: number;
+    readonly wrong: number;
+    readonly broken: string | null;
+  }[];
+}
+
+/** Long-lived flows of every pod, established by now; gives what became of them. */
+async function startTraffic(lab: string): Promise<() => Promise<Traffic>> {
+  const words = ["lab", "--name", lab, "traffic", "--seconds", "15", "--flows", "2", "-o", "json"];
+  const child = spawn(process.execPath, [MAIN, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = Promise.all([text(child.stdout), once(child, "close")]);
+  let told = "";
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => (told += piece));
+  await until(() => /flows established/.test(told), { shown: () => told });
+  return async () => JSON.parse((await ended)[0]) as Traffic;
+}
+
+interface StartOptions {
+  /** Leaves this capability away. */
+  readonly without?: string;
+  /** Of the image; this one's by default. */
+  readonly version?: string;
+}
+
 /** Containers of one test, gone after it. */
 class Containers {
   readonly #directory: string;
@@ -50,10 +89,10 @@ class Containers {
   }
 
   /** Runs the agent of a node; gives what it wrote so far, when asked. */
-  start(node: string, without?: string): () => string {
+  start(node: string, options: StartOptions = {}): () => string {
     const [{ args }] = agentPod().containers;
     // A lab's objects are files.
-    return this.run(node, [...args, "--source", this.#place.objects], without);
+    return this.run(node, [...args, "--source", this.#place.objects], options);
   }
 
   /** Ends a node's containers, as a kubelet would. */
@@ -64,15 +103,18 @@ class Containers {
   }
 
   /** Runs another command in the agent's container. */
-  run(node: string, args: readonly string[], without?: string): () => string {
+  run(node: string, args: readonly string[], options: StartOptions = {}): () => string {
+    const { without, version } = options;
+    const rootfs = version === undefined ? this.#rootfs : this.#imageOf(version);
+
     const { bpf, state } = this.#place.node(node);
     const name = `${this.#place.name}-${node}-${this.#names.length}`;
     const bundle = join(this.#directory, name);
     mkdirSync(bundle);
     mkdirSync(state, { recursive: true });
-    mkdirSync(join(this.#rootfs, this.#place.objects), { recursive: true });
+    mkdirSync(join(rootfs, this.#place.objects), { recursive: true });
     const config = ociConfig({
-      rootfs: this.#rootfs,
+      rootfs,
       netns: this.#place.path(node),
       node,
       hostPaths: { "/sys/fs/bpf": bpf, "/var/lib/sluice": state },
@@ -88,6 +130,17 @@ class Containers {
     });
     this.#names.push(name);
     return () => readFileSync(log, "utf8");
+  }
+
+  /** The same files with another version's number. */
+  #imageOf(version: string): string {
+    const image = join(this.#directory, `image-${version}`);
+    if (existsSync(image)) return image;
+    cpSync(this.#rootfs, image, { recursive: true, verbatimSymlinks: true });
+    const path = join(image, "opt/sluice/package.json");
+    const description = JSON.parse(readFileSync(path, "utf8")) as object;
+    writeFileSync(path, JSON.stringify({ ...description, version }));
+    return image;
   }
 
   #remove(): void {
@@ -118,13 +171,20 @@ test("agents in containers, with the manifest's rights, carry out the plan", {
   assert.deepEqual([exit, fits, leaks], [0, true, []]);
   assert.ok(flows.length > 0);
 
-  await t.test("a new container takes over from the old one", async () => {
-    containers.end("worker-1");
-    const log = containers.start("worker-1");
-    await until(() => / applied/.test(log()), { shown: log });
-    assert.doesNotMatch(log(), /failed/);
-    const again = check(lab);
-    assert.deepEqual([again.exit, again.fits, again.leaks], [0, true, []]);
+  await t.test("another version takes over under traffic, and this one again", async () => {
+    const traffic = await startTraffic(name);
+    for (const version of ["0.2.0", undefined]) {
+      for (const node of NODES) {
+        containers.end(node);
+        const log = containers.start(node, version === undefined ? {} : { version });
+        await until(() => / applied/.test(log()), { shown: log });
+        assert.doesNotMatch(log(), /failed/);
+      }
+    }
+    const { fits, flows, leaks } = await traffic();
+    assert.ok(flows.length > 0 && flows.every(({ answered }) => answered > 0));
+    assert.deepEqual(flows.filter(({ broken, wrong }) => broken !== null || wrong > 0), []);
+    assert.deepEqual([fits, leaks], [true, []]);
   });
 
   await t.test("lost pins are said, with what to do", async () => {
@@ -157,7 +217,7 @@ test("each capability of the manifest is needed", { skip: missing() ?? false }, 
   const { add } = agentPod().containers[0].securityContext.capabilities;
   assert.ok(add.length > 0);
   for (const capability of add) {
-    const log = containers.start("worker-1", capability);
+    const log = containers.start("worker-1", { without: capability });
     await until(() => log().includes(`lacks CAP_${capability}`));
   }
 });
