@@ -56,7 +56,9 @@ export async function prepareApi(api: ApiObjects, nodes: readonly LabNode[]): Pr
   });
   await api.put({ apiVersion, kind: "ClusterRoleBinding", metadata, roleRef, subjects });
   for (const name of ["default", ...nodes.map((node) => accountOf(node.name))]) {
-    await api.put({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name } });
+    // An object of which nobody wrote a field does not say whose it is.
+    const labels = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
+    await api.put({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, labels } });
   }
 }
 
