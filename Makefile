@@ -18,7 +18,7 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test kernel-packages lab-packages \
+.PHONY: help build demo demo-kubernetes tour test kernel-packages lab-packages \
   cluster-binaries bench bench-maps clean
 
 help: ## lists the targets
@@ -30,6 +30,9 @@ build: dist/cli/main.js dist/sluice.bpf.o bin/sluice bin/kubectl-sluice ## leave
 demo: build ## a cluster on this machine, real packets, a table of everything; as root
 	@demo/demo.sh
 
+demo-kubernetes: build cluster-binaries ## the same from a real API server, with kubectl; as root
+	@demo/kubernetes.sh
+
 tour: build ## a short tour without packets: plan, explain and diff of an example cluster
 	@demo/tour.sh
 
@@ -38,7 +41,7 @@ SHELLS := zsh fish
 # The kernel suite needs root; without it, it is skipped and says so.
 ifeq ($(shell id -u),0)
 test: kernel-packages lab-packages
-demo: lab-packages
+demo demo-kubernetes: lab-packages
 endif
 
 kernel-packages:

@@ -8,6 +8,7 @@ export interface Definition {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced?: boolean;
+  readonly shortNames?: readonly string[];
 }
 
 export const POLICIES: Definition = {
@@ -15,6 +16,7 @@ export const POLICIES: Definition = {
   version: "v2",
   plural: "ciliumegressgatewaypolicies",
   kind: "CiliumEgressGatewayPolicy",
+  shortNames: ["cegp"],
 };
 
 export const NODE_STATES: Definition = {
@@ -46,7 +48,8 @@ export async function define(cluster: Cluster, ...definitions: Definition[]): Pr
   await cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", ...names);
 }
 
-function manifestOf({ group, version, plural, kind, namespaced = false }: Definition): object {
+function manifestOf(definition: Definition): object {
+  const { group, version, plural, kind, namespaced = false, shortNames = [] } = definition;
   const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
   const served = { name: version, served: true, storage: true };
   return {
@@ -56,7 +59,7 @@ function manifestOf({ group, version, plural, kind, namespaced = false }: Defini
     spec: {
       group,
       scope: namespaced ? "Namespaced" : "Cluster",
-      names: { plural, kind, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      names: { plural, kind, singular: kind.toLowerCase(), listKind: `${kind}List`, shortNames },
       versions: [{ ...served, schema: { openAPIV3Schema } }],
     },
   };

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { loadAll } from "js-yaml";
 import { KubeConnection } from "../../src/drivers/kube/connection.ts";
-import { applyObject } from "../../src/drivers/kube/objects.ts";
+import { applyObject, mergeObject } from "../../src/drivers/kube/objects.ts";
 import type { RawObject } from "../../src/drivers/kube/objects.ts";
 import type { Resource } from "../../src/drivers/kube/resource.ts";
 import type { Cluster } from "./cluster.ts";
@@ -58,8 +58,7 @@ async function applyWhole(connection: KubeConnection, whole: Whole): Promise<voi
   }
   await applyObject(connection, resource, at, object, options);
   if (status === undefined) return;
-  const part = { ...options, subresource: "status" };
-  await applyObject(connection, resource, at, { status }, part);
+  await mergeObject(connection, resource, at, { status }, { subresource: "status" });
 }
 
 function resourceOf({ apiVersion, kind }: Whole): Resource {

@@ -6,7 +6,8 @@ import { addToNetwork, removeFromNetwork } from "./cni.ts";
 import { LabError } from "./lab-error.ts";
 import { endProcesses, identityOf, runScript } from "./namespaces.ts";
 import { podScript } from "./node-script.ts";
-import { deleteObject, podObject, writeObject } from "./objects.ts";
+import { objectsOf } from "./lab-objects.ts";
+import { podObject } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
 import type { LabPod } from "./state.ts";
@@ -23,7 +24,7 @@ export async function wirePod(
   const addresses = await addToNetwork({ place, topology, node, pod: name });
   const pod = { name, node: node.name, addresses };
   savePod(place, pod);
-  writeObject(place, podObject(pod));
+  await (await objectsOf(place)).put(podObject(pod));
   return pod;
 }
 
@@ -61,7 +62,7 @@ export async function deletePod(
   name: string,
 ): Promise<LabPod> {
   const pod = findPod(place, name);
-  deleteObject(place, "Pod", pod.name);
+  await (await objectsOf(place)).remove("Pod", pod.name);
   const namespace = place.namespace(podMember(pod.name));
   const identity = identityOf(namespace);
   if (identity !== undefined) await endProcesses(new Set([identity]));

@@ -2,8 +2,6 @@
 // plan and the sniffer beside them.
 
 import { spawn } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { InputError } from "../../sources/files.ts";
 import type { Leak } from "./check.ts";
@@ -11,6 +9,7 @@ import { leaksOf, promisedBy } from "./check.ts";
 import type { Expectation } from "./expectation.ts";
 import { expectations } from "./expectation.ts";
 import { LabError } from "./lab-error.ts";
+import { objectsOf } from "./lab-objects.ts";
 import { pause } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
@@ -138,13 +137,7 @@ class PlanWatch {
 
   /** Plans anew if an object changed. */
   async look(): Promise<void> {
-    const fingerprint = readdirSync(this.#place.objects)
-      .filter((file) => file.endsWith(".json"))
-      .map((file) => {
-        const found = statSync(join(this.#place.objects, file), { throwIfNoEntry: false });
-        return `${file} ${found?.ino} ${found?.mtimeMs}`;
-      })
-      .join("\n");
+    const fingerprint = await (await objectsOf(this.#place)).fingerprint();
     if (fingerprint === this.#fingerprint) return;
     try {
       this.last = await expectations(this.#place, this.#topology);

@@ -128,15 +128,23 @@ export async function mergeObject(
   })) as RawObject;
 }
 
+export interface DeleteOptions {
+  /** Background by default: what belongs to the object goes after it. */
+  readonly propagation?: "Background" | "Foreground";
+  /** Of a Pod: how long its containers have; 0: the object goes at once. */
+  readonly graceSeconds?: number;
+}
+
 /** Deletes the object; false: there was none. */
 export async function deleteObject(
   connection: KubeConnection,
   resource: Resource,
   name: ObjectName,
-  { propagation = "Background" }: { readonly propagation?: "Background" | "Foreground" } = {},
+  { propagation = "Background", graceSeconds }: DeleteOptions = {},
 ): Promise<boolean> {
   try {
-    const query = { propagationPolicy: propagation };
+    const grace = graceSeconds === undefined ? {} : { gracePeriodSeconds: String(graceSeconds) };
+    const query = { propagationPolicy: propagation, ...grace };
     await connection.ask({ ...requestFor("delete", resource, name), method: "DELETE", query });
     return true;
   } catch (error) {
