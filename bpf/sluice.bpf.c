@@ -165,14 +165,19 @@ int sluice_from_pod(struct __sk_buff *skb)
 
 static __always_inline bool encapsulate(struct __sk_buff *skb, __be32 node)
 {
-	struct bpf_tunnel_key key = {
-		.tunnel_id = settings.vni,
-		/* Host order, unlike every other address here. */
-		.remote_ipv4 = bpf_ntohl(node),
-		/* Whatever source a route would prefer: the other end knows us by this one. */
-		.local_ipv4 = bpf_ntohl(settings.self),
-		.tunnel_ttl = 64,
-	};
+	struct bpf_tunnel_key key;
+
+	/*
+	 * An initialiser leaves the rest of the addresses' unions as the stack has it, which the
+	 * verifier refuses to programs loaded without CAP_PERFMON.
+	 */
+	__builtin_memset(&key, 0, sizeof(key));
+	key.tunnel_id = settings.vni;
+	/* Host order, unlike every other address here. */
+	key.remote_ipv4 = bpf_ntohl(node);
+	/* Whatever source a route would prefer: the other end knows us by this one. */
+	key.local_ipv4 = bpf_ntohl(settings.self);
+	key.tunnel_ttl = 64;
 
 	/* The outer packet keeps the mark: ours would route it into the tunnel again. */
 	clear_mark(skb);

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { check } from "../../src/apps/lab/check.ts";
 import { tearDown } from "../../src/apps/lab/down.ts";
 import { pause, runScript, startDetached } from "../../src/apps/lab/namespaces.ts";
-import { readObject, writeObject } from "../../src/apps/lab/objects.ts";
+import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
 import { LabPlace, podMember } from "../../src/apps/lab/place.ts";
 import { addPod } from "../../src/apps/lab/pods.ts";
 import { programCommand } from "../../src/apps/lab/programs.ts";
@@ -88,14 +88,15 @@ export class CaseLab {
     await this.inMember(SERVER, more.map((one) => `ip address add ${one} dev lo`).join("\n"));
     this.listen(SERVER, more);
     await this.#makeRouter();
-    for (const service of SERVICES) writeObject(place, service);
+    const objects = await objectsOf(place);
+    for (const service of SERVICES) await objects.put(service);
     for (const [name, { node, app }] of Object.entries(PODS)) {
       const pod = await addPod({ place, topology }, { name, nodeName: node });
-      const object = present(readObject(place, "Pod", name), name);
-      writeObject(place, { ...object, metadata: { ...object.metadata, labels: { app } } });
+      const object = present(await objects.get("Pod", name), name);
+      await objects.put({ ...object, metadata: { ...object.metadata, labels: { app } } });
       this.#pods.set(name, pod);
     }
-    for (const policy of POLICIES) writeObject(place, policy);
+    for (const policy of POLICIES) await objects.put(policy);
     const rules = SIDES.flatMap((side) => {
       const { ip, service } = side;
       const { pod, balancer, outside } = service;

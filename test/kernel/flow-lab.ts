@@ -10,7 +10,7 @@ import { tearDown } from "../../src/apps/lab/down.ts";
 import type { Expectation } from "../../src/apps/lab/expectation.ts";
 import { expectations } from "../../src/apps/lab/expectation.ts";
 import { runScript } from "../../src/apps/lab/namespaces.ts";
-import { writeObject } from "../../src/apps/lab/objects.ts";
+import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
 import { LabPlace, podMember } from "../../src/apps/lab/place.ts";
 import { startAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
 import { Sniffer } from "../../src/apps/lab/sniffer.ts";
@@ -196,12 +196,12 @@ export class FlowLab {
   }
 
   /** Sends what all pods send to the outside through these gateways. */
-  applyPolicy(gateways: readonly Gateway[]): void {
+  async applyPolicy(gateways: readonly Gateway[]): Promise<void> {
     const entries = gateways.map((gateway) => ({
       nodeSelector: { matchLabels: { "kubernetes.io/hostname": gateway[0] } },
       egressIP: this.egressOf(gateway, ""),
     }));
-    writeObject(this.place, {
+    await (await objectsOf(this.place)).put({
       apiVersion: "cilium.io/v2",
       kind: "CiliumEgressGatewayPolicy",
       metadata: { name: "outside", uid: "outside", creationTimestamp: "2026-01-01T00:00:00Z" },

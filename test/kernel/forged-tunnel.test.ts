@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import { readObject, writeObject } from "../../src/apps/lab/objects.ts";
+import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
 import { podMember } from "../../src/apps/lab/place.ts";
 import { applyPolicies } from "../../src/apps/lab/policies.ts";
 import { loadPods } from "../../src/apps/lab/state.ts";
@@ -90,7 +90,7 @@ const UNGUARDED: readonly Forgery[] = [
 async function prepare(t: TestContext): Promise<Lab> {
   const lab = await bringLabUp(t, { workers: 2, pods: 5 });
   await applyPolicies(lab.place, "demo/policy.yaml");
-  excludeUnderlay(lab);
+  await excludeUnderlay(lab);
   await assertFits(lab);
   // The guards alone, whatever the kernel would refuse by itself.
   for (const node of NODES) {
@@ -150,10 +150,11 @@ test("tunnel packets made by hand are dropped and counted [8.9]", { skip }, asyn
 });
 
 /** What goes to the nodes' network takes the ordinary way, also where no node has the address. */
-function excludeUnderlay({ place }: Lab): void {
-  const policy = present(readObject(place, "CiliumEgressGatewayPolicy", "outside"), "the policy");
+async function excludeUnderlay({ place }: Lab): Promise<void> {
+  const objects = await objectsOf(place);
+  const policy = present(await objects.get("CiliumEgressGatewayPolicy", "outside"), "the policy");
   const spec = { ...(policy["spec"] as object), excludedCIDRs: ["172.20.0.0/24"] };
-  writeObject(place, { ...policy, spec });
+  await objects.put({ ...policy, spec });
 }
 
 /** What networks do that hide pods behind their node even from other nodes. */

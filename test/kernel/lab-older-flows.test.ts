@@ -35,7 +35,7 @@ test("flows older than the agents and their first policy go on as they began [8.
     assertWhole(await lab.ask(all));
     await lab.talk(busy);
     await lab.startAgents();
-    lab.applyPolicy([
+    await lab.applyPolicy([
       ["gateway-1", 0],
       ["gateway-2", 0],
     ]);

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Expectation } from "../../src/apps/lab/expectation.ts";
-import { deleteObject, podObject, readObject, writeObject } from "../../src/apps/lab/objects.ts";
+import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
+import { podObject } from "../../src/apps/lab/objects.ts";
 import { SOAK } from "../support/soak.ts";
 import type { FlowLab, Gateway } from "./flow-lab.ts";
 import { assertWhole, brokenOf, missingForAgents, raiseLab } from "./flow-lab.ts";
@@ -46,8 +47,8 @@ class Plan {
   /** Changes the plan, and waits until the new flows of all pods follow; how many there were. */
   async change(): Promise<number> {
     const stage = STAGES[++this.#changes % STAGES.length] as Stage;
-    this.#lab.applyPolicy(stage.gateways);
-    for (const i of [1, 2]) this.#makeEarly(i, i <= stage.before);
+    await this.#lab.applyPolicy(stage.gateways);
+    for (const i of [1, 2]) await this.#makeEarly(i, i <= stage.before);
     const next = this.#known.get(stage) ?? (await this.#lab.expected());
     this.#known.set(stage, next);
     for (const [i, { addresses, pod }] of this.#now.entries()) {
@@ -58,12 +59,13 @@ class Plan {
   }
 
   /** A pod of no node here, whose address is lower than that of any other. */
-  #makeEarly(i: number, wanted: boolean): void {
+  async #makeEarly(i: number, wanted: boolean): Promise<void> {
     const name = `early-${i}`;
-    if (!wanted) deleteObject(this.#lab.place, "Pod", name);
-    else if (readObject(this.#lab.place, "Pod", name) === undefined) {
+    const objects = await objectsOf(this.#lab.place);
+    if (!wanted) await objects.remove("Pod", name);
+    else if ((await objects.get("Pod", name)) === undefined) {
       const addresses = [`10.244.1.${i}`];
-      writeObject(this.#lab.place, podObject({ name, node: "elsewhere", addresses }));
+      await objects.put(podObject({ name, node: "elsewhere", addresses }));
     }
   }
 }

@@ -35,7 +35,7 @@ const watch = (work: () => Promise<void>) => lab.watch(lab.egressIPs([A, B, OTHE
 
 /** Gives the plan, and waits until new flows follow it. */
 async function change(gateway: Gateway): Promise<void> {
-  lab.applyPolicy([gateway]);
+  await lab.applyPolicy([gateway]);
   await lab.settle();
 }
 

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { addToNetwork } from "../../src/apps/lab/cni.ts";
 import { podScript } from "../../src/apps/lab/node-script.ts";
-import { podObject, writeObject } from "../../src/apps/lab/objects.ts";
+import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
+import { podObject } from "../../src/apps/lab/objects.ts";
 import { podMember } from "../../src/apps/lab/place.ts";
 import { startAgent, stopAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
 import type { LabPod } from "../../src/apps/lab/state.ts";
@@ -204,7 +205,7 @@ describe("what must not pass", () => {
     );
     assert.deepEqual([value, sources], [[SILENT, SILENT], []]);
     assert.deepEqual(drops, { "worker-1 Unclassified": 6 });
-    writeObject(lab.place, podObject(late));
+    await (await objectsOf(lab.place)).put(podObject(late));
     for (const { covered, egress: [wanted] } of SIDES) {
       const script = `until exec 3<>/dev/tcp/${covered}/${PORT}; do :; done; read -r _ a _ <&3`;
       assert.equal(await lab.bash("pod:late", `${script}; echo $a`, ANSWER_S), wanted);

@@ -47,6 +47,7 @@ export class Agent {
   #applier: Applier | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
   #desired: NodeDatapath | undefined;
+  #admitted: readonly Row[] = [];
   #rowCount = 0;
   #failure: Failure | undefined;
   readonly #steps = new Map<string, StepRecord>();
@@ -110,10 +111,13 @@ export class Agent {
     return {
       ready: this.#applied && this.#failure === undefined,
       objectsSynced: this.#objectsSynced,
-      kernelSynced: this.#kernel !== undefined,
+      objectIssues: this.#objectIssues,
+      kernel: this.#kernel,
       plan: this.#turns === 0 ? undefined : plan,
       desired: this.#desired,
       nodes: this.#world.nodes(),
+      policies: this.#world.policies(),
+      admitted: this.#admitted,
       rows: this.#rowCount,
       lameDucks: this.#ducks.rows().length,
       failure: this.#failure,
@@ -169,6 +173,7 @@ export class Agent {
     const { self } = this.#world;
     const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
     const rows = this.#ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
+    this.#admitted = admitted;
     this.#rowCount = rows.length;
     const { nextMs } = this.#ducks;
     if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
@@ -234,6 +239,7 @@ export class Agent {
         if (!this.#applied || this.#failure !== undefined) this.#options.log("applied", {});
         this.#applied = true;
         this.#failure = undefined;
+        this.#options.onRun?.();
       },
     });
   }
@@ -267,6 +273,7 @@ export class Agent {
     this.#failure = { step, error };
     this.#steps.set(step, { errors: (this.#steps.get(step)?.errors ?? 0) + 1, lastError: error });
     if (same) return;
+    this.#options.onRun?.();
     this.#options.log("failed", { step, error: error.message, remedy: error.remedy });
   }
 

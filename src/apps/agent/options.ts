@@ -1,9 +1,13 @@
 // What an agent is told, and what it tells.
 
 import type { OperationError } from "../../lib/operation-error.ts";
+import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
+import type { Policy } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
+import type { KernelState } from "../../net/kernel-state.ts";
 import type { Plan } from "../../plan/plan.ts";
+import type { Row } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
 import type { DatapathOptions } from "./datapath.ts";
 import type { WorldOptions } from "./world.ts";
@@ -15,6 +19,8 @@ export interface AgentOptions extends WorldOptions, DatapathOptions {
   /** Makes the kernel find out the MAC addresses of neighbours. */
   readonly probe: (addresses: readonly Address[]) => void;
   readonly log: (message: string, fields: Readonly<Record<string, string>>) => void;
+  /** What `view` says of the kernel may have changed. */
+  readonly onRun?: () => void;
   /** Told the name of every step that was done; for tests of restarts. */
   readonly onStep?: (name: string) => void;
 }
@@ -36,11 +42,18 @@ export interface AgentView {
   /** The kernel has what should be. */
   readonly ready: boolean;
   readonly objectsSynced: boolean;
-  readonly kernelSynced: boolean;
+  /** Of the source of objects itself. */
+  readonly objectIssues: readonly Issue[];
+  /** Undefined: its first list has not come. */
+  readonly kernel: KernelState | undefined;
   /** Works it out, O(endpoints); undefined: nothing is known yet. */
   readonly plan: (() => Plan) | undefined;
   readonly desired: NodeDatapath | undefined;
   readonly nodes: readonly Node[];
+  /** Those in force. */
+  readonly policies: readonly Policy[];
+  /** The rows that this node should have, without lame ducks. */
+  readonly admitted: readonly Row[];
   /** Of this node, lame ducks included. */
   readonly rows: number;
   readonly lameDucks: number;

@@ -28,7 +28,7 @@ export async function statusOf(
     version,
     ready: view.ready,
     waitingFor: view.ready ? "" : waitingFor(view),
-    synced: { objects: view.objectsSynced, kernel: view.kernelSynced },
+    synced: { objects: view.objectsSynced, kernel: view.kernel !== undefined },
     counts: {
       policies: plan?.policies.length ?? 0,
       endpoints: endpoints.size,
@@ -49,7 +49,7 @@ export async function statusOf(
     }),
     sinks: [...view.steps].map(([name, record]) => sinkStatus(name, record)),
     packets,
-    issues: plan?.issues ?? [],
+    issues: plan?.issues ?? view.objectIssues,
   });
 }
 
@@ -57,9 +57,13 @@ function sinkStatus(name: string, { errors, lastError }: StepRecord) {
   return { name, errors, lastError: lastError === undefined ? null : statusError(lastError) };
 }
 
-function waitingFor({ objectsSynced, kernelSynced, failure }: AgentView): string {
-  if (!objectsSynced) return "the first complete list of objects";
-  if (!kernelSynced) return "the first list of this node's links and routes";
+/** Why a node is not ready. */
+export function waitingFor({ objectsSynced, objectIssues, kernel, failure }: AgentView): string {
+  if (!objectsSynced) {
+    const reasons = objectIssues.map(({ object, message }) => `${object}: ${message}`);
+    return ["the first complete list of objects", ...reasons].join("; ");
+  }
+  if (kernel === undefined) return "the first list of this node's links and routes";
   if (failure !== undefined) return `${failure.step}: ${failure.error.message}`;
   return "the first write to the kernel";
 }

@@ -8,7 +8,7 @@ import type { EndpointKey } from "../../model/endpoint.ts";
 import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
 import type { ObjectChange } from "../../model/objects.ts";
-import type { Distribution } from "../../model/policy.ts";
+import type { Distribution, Policy } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
 import { compareAddresses } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
@@ -81,6 +81,11 @@ export class World {
 
   nodes(): readonly Node[] {
     return [...this.#nodes.values()];
+  }
+
+  /** Those in force, by name. */
+  policies(): readonly Policy[] {
+    return this.#engine.policies().map(({ policy }) => policy);
   }
 
   /** Where tunnel packets may come from. */

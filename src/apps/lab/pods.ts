@@ -6,7 +6,8 @@ import { addToNetwork, removeFromNetwork } from "./cni.ts";
 import { LabError } from "./lab-error.ts";
 import { endProcesses, identityOf, runScript } from "./namespaces.ts";
 import { podScript } from "./node-script.ts";
-import { deleteObject, podObject, writeObject } from "./objects.ts";
+import { objectsOf } from "./lab-objects.ts";
+import { podObject } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
 import type { LabPod } from "./state.ts";
@@ -27,8 +28,8 @@ export async function wirePod(
 }
 
 /** Tells the cluster of a pod that is wired. */
-export function announcePod(place: LabPlace, pod: LabPod): LabPod {
-  writeObject(place, podObject(pod));
+export async function announcePod(place: LabPlace, pod: LabPod): Promise<LabPod> {
+  await (await objectsOf(place)).put(podObject(pod));
   return pod;
 }
 
@@ -66,7 +67,7 @@ export async function deletePod(
   name: string,
 ): Promise<LabPod> {
   const pod = findPod(place, name);
-  deleteObject(place, "Pod", pod.name);
+  await (await objectsOf(place)).remove("Pod", pod.name);
   const namespace = place.namespace(podMember(pod.name));
   const identity = identityOf(namespace);
   if (identity !== undefined) await endProcesses(new Set([identity]));

@@ -1,7 +1,7 @@
 // The lab's long-lived processes: the server outside and one agent per node, each in its namespace.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { LabError } from "./lab-error.ts";
 import { identityOf, isThere, pause, processesIn, startDetached } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
@@ -47,9 +47,12 @@ export function startAgent(
 ): number | undefined {
   const { bpf, state } = place.node(name);
   mkdirSync(state, { recursive: true });
+  const kubeconfig = place.kubeconfig(name);
+  const api = existsSync(kubeconfig);
   const command = sluiceCommand([
     "agent",
-    ...["--source", place.objects, "--node", name],
+    ...(api ? ["--kubeconfig", kubeconfig] : ["--source", place.objects]),
+    ...["--node", name],
     ...["--bpf-dir", bpf, "--state-dir", state],
     ...["--status-listen", STATUS, "--metrics-listen", METRICS],
     ...options,
