@@ -61,7 +61,7 @@ const agent = new Agent({
 agent.onKernel(await readKernelState());
 agent.onObjects([...nodeObjects(), ...policyObjects(), ...range(endpoints).map(podObject)]);
 agent.onObjectsSynced();
-while (!agent.view().ready) await sleep(50);
+while (!agent.view().journal.ready) await sleep(50);
 // What a watch of the kernel would say now.
 agent.onKernel(await readKernelState());
 await sleep(1000);
@@ -147,10 +147,10 @@ function print(): void {
   const medians = [...steps].map(([step, times]) => {
     return [step, round(times.toSorted((a, b) => a - b)[times.length >> 1] ?? Number.NaN)];
   });
-  const { rows, turnMs } = agent.view();
+  const { rows, journal } = agent.view();
   const result = {
     ...{ rows, median: at(0.5), p99: at(0.99), longest: round(sorted.at(-1) ?? Number.NaN) },
-    ...{ cpuMs: round((user + system) / 1000 / ADDED), turnMs: round(turnMs) },
+    ...{ cpuMs: round((user + system) / 1000 / ADDED), turnMs: round(journal.turnMs) },
     steps: Object.fromEntries(medians) as object,
   };
   console.log(values.json ? JSON.stringify(result) : result);

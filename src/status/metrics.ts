@@ -2,7 +2,7 @@
 
 import type { StatusDocument } from "./document.ts";
 import type { Metric } from "./metric-text.ts";
-import { counter, gauge, renderMetric } from "./metric-text.ts";
+import { counter, gauge, histogram, renderMetric } from "./metric-text.ts";
 
 /** All metrics, each with its help and type. */
 export function renderMetrics(document: StatusDocument): string {
@@ -11,7 +11,8 @@ export function renderMetrics(document: StatusDocument): string {
 }
 
 function ofNode(document: StatusDocument): Metric[] {
-  const { node, version, ready, synced, counts, turns, gateways, egressIPs, sinks } = document;
+  const { node, version, ready, synced, counts, gateways, egressIPs, sinks } = document;
+  const { turns, applied } = document;
   return [
     gauge("info", "Node and version of its agent.", [{ labels: { node, version }, value: 1 }]),
     gauge("ready", "1: the kernel has what should be.", [{ value: Number(ready) }]),
@@ -34,6 +35,11 @@ function ofNode(document: StatusDocument): Metric[] {
     ),
     counter("turns_total", "Turns of the agent.", [{ value: turns.total }]),
     gauge("turn_duration_seconds", "How long the last turn took.", [{ value: turns.lastSeconds }]),
+    histogram(
+      "apply_duration_seconds",
+      "From a change of an object to the kernel that has it.",
+      applied,
+    ),
     counter(
       "sink_errors_total",
       "Failures to write.",

@@ -19,7 +19,8 @@ import type { Step } from "./applier.ts";
 import { Applier } from "./applier.ts";
 import { checked, Datapath } from "./datapath.ts";
 import { LastAccepted } from "./last-accepted.ts";
-import type { AgentOptions, AgentView, Failure, StepRecord } from "./options.ts";
+import { Journal } from "./journal.ts";
+import type { AgentOptions, AgentView } from "./options.ts";
 import type { RowsNow } from "./world.ts";
 import { World } from "./world.ts";
 
@@ -49,11 +50,9 @@ export class Agent {
   #desired: NodeDatapath | undefined;
   #admitted: readonly Row[] = [];
   #rowCount = 0;
-  #failure: Failure | undefined;
-  readonly #steps = new Map<string, StepRecord>();
-  #applied = false;
-  #turns = 0;
-  #turnMs = 0;
+  /** When the first of the changes came that no turn has taken. */
+  #changedMs: number | undefined;
+  readonly #journal = new Journal();
   #closed = false;
 
   /** Opens what it needs of this node. Throws OperationError before anything is changed. */
@@ -80,6 +79,7 @@ export class Agent {
     const others = changes.filter(({ kind, key }) => kind !== "NodeState" || key !== node);
     this.#accepted.note(others);
     for (const change of others) this.#queue.push(change);
+    if (others.length > 0) this.#changedMs ??= performance.now();
     this.#wake();
   }
 
@@ -109,21 +109,17 @@ export class Agent {
   view(): AgentView {
     const plan = () => this.#world.plan(this.#objectIssues);
     return {
-      ready: this.#applied && this.#failure === undefined,
+      journal: this.#journal,
       objectsSynced: this.#objectsSynced,
       objectIssues: this.#objectIssues,
       kernel: this.#kernel,
-      plan: this.#turns === 0 ? undefined : plan,
+      plan: this.#journal.turns === 0 ? undefined : plan,
       desired: this.#desired,
       nodes: this.#world.nodes(),
       policies: this.#world.policies(),
       admitted: this.#admitted,
       rows: this.#rowCount,
       lameDucks: this.#ducks.rows().length,
-      failure: this.#failure,
-      steps: this.#steps,
-      turns: this.#turns,
-      turnMs: this.#turnMs,
     };
   }
 
@@ -165,8 +161,8 @@ export class Agent {
     if (!this.#objectsSynced || this.#kernel === undefined) return;
     this.#save(this.#accepted);
     this.#submit(this.#world.admittedRows(), this.#kernel);
-    this.#turns++;
-    this.#turnMs = performance.now() - begin;
+    this.#changedMs = undefined;
+    this.#journal.noteTurn(performance.now() - begin);
   }
 
   #submit(admitted: readonly Row[], kernel: KernelState): void {
@@ -177,8 +173,9 @@ export class Agent {
     this.#rowCount = rows.length;
     const { nextMs } = this.#ducks;
     if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
+    const desired = { rows, kernel, prune: true, sinceMs: this.#changedMs };
     if (this.#options.datapath === "none") {
-      this.#applier?.submit({ datapath: undefined, rows, kernel, prune: true }, []);
+      this.#applier?.submit({ ...desired, datapath: undefined }, []);
       return;
     }
     if (this.#datapath === undefined || this.#datapath.self !== self) {
@@ -186,8 +183,7 @@ export class Agent {
     }
     this.#desired = this.#desiredDatapath(this.#datapath, { admitted, rows, kernel });
     if (this.#desired === undefined) return;
-    const desired = { datapath: this.#desired, rows, kernel, prune: true };
-    this.#applier?.submit(desired, this.#passed.splice(0));
+    this.#applier?.submit({ ...desired, datapath: this.#desired }, this.#passed.splice(0));
   }
 
   #desiredDatapath(datapath: Datapath, now: RowsNow): NodeDatapath | undefined {
@@ -230,15 +226,13 @@ export class Agent {
       steps,
       forget: async (addresses) => this.#datapath?.forget(addresses),
       onStep: (name) => {
-        const { errors = 0 } = this.#steps.get(name) ?? {};
-        this.#steps.set(name, { errors, lastError: undefined });
+        this.#journal.noteStep(name);
         this.#options.onStep?.(name);
       },
+      onApplied: (tookMs) => this.#journal.noteApplied(tookMs),
       onRun: (failure) => {
         if (failure !== undefined) return this.#fail(failure.step, failure.error);
-        if (!this.#applied || this.#failure !== undefined) this.#options.log("applied", {});
-        this.#applied = true;
-        this.#failure = undefined;
+        if (this.#journal.noteRun()) this.#options.log("applied", {});
         this.#options.onRun?.();
       },
     });
@@ -269,10 +263,7 @@ export class Agent {
   }
 
   #fail(step: string, error: OperationError): void {
-    const same = this.#failure?.step === step && this.#failure.error.message === error.message;
-    this.#failure = { step, error };
-    this.#steps.set(step, { errors: (this.#steps.get(step)?.errors ?? 0) + 1, lastError: error });
-    if (same) return;
+    if (!this.#journal.noteFailure(step, error)) return;
     this.#options.onRun?.();
     this.#options.log("failed", { step, error: error.message, remedy: error.remedy });
   }

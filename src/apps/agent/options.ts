@@ -1,6 +1,5 @@
 // What an agent is told, and what it tells.
 
-import type { OperationError } from "../../lib/operation-error.ts";
 import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
 import type { Policy } from "../../model/policy.ts";
@@ -10,6 +9,7 @@ import type { Plan } from "../../plan/plan.ts";
 import type { Row } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
 import type { DatapathOptions } from "./datapath.ts";
+import type { Journal } from "./journal.ts";
 import type { WorldOptions } from "./world.ts";
 
 export interface AgentOptions extends WorldOptions, DatapathOptions {
@@ -25,22 +25,9 @@ export interface AgentOptions extends WorldOptions, DatapathOptions {
   readonly onStep?: (name: string) => void;
 }
 
-/** Why the last run did not come to its end. */
-export interface Failure {
-  readonly step: string;
-  readonly error: OperationError;
-}
-
-/** How a step fared since the agent began. */
-export interface StepRecord {
-  readonly errors: number;
-  /** Undefined: the last time all went well. */
-  readonly lastError: OperationError | undefined;
-}
-
 export interface AgentView {
-  /** The kernel has what should be. */
-  readonly ready: boolean;
+  /** How it fared so far. */
+  readonly journal: Journal;
   readonly objectsSynced: boolean;
   /** Of the source of objects itself. */
   readonly objectIssues: readonly Issue[];
@@ -57,10 +44,4 @@ export interface AgentView {
   /** Of this node, lame ducks included. */
   readonly rows: number;
   readonly lameDucks: number;
-  readonly failure: Failure | undefined;
-  /** By name, in the order of their first mention. */
-  readonly steps: ReadonlyMap<string, StepRecord>;
-  readonly turns: number;
-  /** How long the last turn took. */
-  readonly turnMs: number;
 }

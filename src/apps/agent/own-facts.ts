@@ -8,7 +8,8 @@ import { waitingFor } from "./status-of.ts";
 
 /** Undefined: the node's kernel or the objects are not known yet. */
 export function ownFacts(node: string, view: AgentView): OwnFacts | undefined {
-  const { kernel, ready, policies, admitted } = view;
+  const { kernel, policies, admitted } = view;
+  const { ready } = view.journal;
   const plan = view.plan?.();
   if (kernel === undefined || plan === undefined) return undefined;
   const capacity = plan.capacity.nodes.find((one) => one.node === node);

@@ -5,7 +5,8 @@ import { renderAddress } from "../../net/address.ts";
 import type { StatusDocument } from "../../status/document.ts";
 import { statusDocument, statusError } from "../../status/document.ts";
 import type { Agent } from "./agent.ts";
-import type { AgentView, StepRecord } from "./options.ts";
+import type { StepRecord } from "./journal.ts";
+import type { AgentView } from "./options.ts";
 
 export interface StatusNaming {
   readonly node: string;
@@ -19,15 +20,15 @@ export async function statusOf(
 ): Promise<StatusDocument> {
   const packets = await agent.counters();
   const view = agent.view();
-  const { desired } = view;
+  const { desired, journal } = view;
   const plan = view.plan?.();
   const endpoints = new Set<string>();
   for (const { endpoint } of plan?.assignments ?? []) endpoints.add(endpoint.key);
   return statusDocument({
     node,
     version,
-    ready: view.ready,
-    waitingFor: view.ready ? "" : waitingFor(view),
+    ready: journal.ready,
+    waitingFor: journal.ready ? "" : waitingFor(view),
     synced: { objects: view.objectsSynced, kernel: view.kernel !== undefined },
     counts: {
       policies: plan?.policies.length ?? 0,
@@ -35,7 +36,8 @@ export async function statusOf(
       rows: view.rows,
       lameDucks: view.lameDucks,
     },
-    turns: { total: view.turns, lastSeconds: view.turnMs / 1000 },
+    applied: journal.tookSeconds(),
+    turns: { total: journal.turns, lastSeconds: journal.turnMs / 1000 },
     policies: (plan?.policies ?? []).map((policy) => {
       const { name, distribution, conditions } = policy;
       const gateways = policy.gateways.length;
@@ -47,7 +49,7 @@ export async function statusOf(
     egressIPs: (desired?.egressIPs ?? []).map(({ index, address, device }) => {
       return { index, address: renderAddress(address), interface: device ?? null };
     }),
-    sinks: [...view.steps].map(([name, record]) => sinkStatus(name, record)),
+    sinks: [...journal.steps].map(([name, record]) => sinkStatus(name, record)),
     packets,
     issues: plan?.issues ?? view.objectIssues,
   });
@@ -58,7 +60,8 @@ function sinkStatus(name: string, { errors, lastError }: StepRecord) {
 }
 
 /** Why a node is not ready. */
-export function waitingFor({ objectsSynced, objectIssues, kernel, failure }: AgentView): string {
+export function waitingFor({ objectsSynced, objectIssues, kernel, journal }: AgentView): string {
+  const { failure } = journal;
   if (!objectsSynced) {
     const reasons = objectIssues.map(({ object, message }) => `${object}: ${message}`);
     return ["the first complete list of objects", ...reasons].join("; ");
