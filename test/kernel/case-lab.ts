@@ -15,7 +15,7 @@ import type { Sniffed } from "../../src/apps/lab/sniffer.ts";
 import { Sniffer } from "../../src/apps/lab/sniffer.ts";
 import type { LabPod } from "../../src/apps/lab/state.ts";
 import type { LabNode, LabOptions, Topology } from "../../src/apps/lab/topology.ts";
-import { planTopology, SERVER } from "../../src/apps/lab/topology.ts";
+import { OUTSIDE, planTopology, SERVER } from "../../src/apps/lab/topology.ts";
 import { bringUp } from "../../src/apps/lab/up.ts";
 import { present } from "../../src/lib/assert.ts";
 import type { StatusDocument } from "../../src/status/document.ts";
@@ -59,9 +59,15 @@ export function sameSources(addresses: readonly string[]): string[] {
 
 /** Where the servers listen. */
 export const PORT = 7777;
-/** For an answer that comes, and for one that should not: one packet of each kind is sent. */
+/** For an answer that comes, and for one that should not; TCP tries again meanwhile. */
 export const ANSWER_S = 20;
-export const SILENCE_S = 0.6;
+export const SILENCE_S = 1.5;
+
+/** Nothing was dropped but for one reason on one node, and that at least so often. */
+export function assertDropped({ drops }: Observed<unknown>, what: string, atLeast: number): void {
+  assert.deepEqual(Object.keys(drops), [what]);
+  assert.ok((drops[what] ?? 0) >= atLeast, JSON.stringify(drops));
+}
 
 export class CaseLab {
   readonly place: LabPlace;
@@ -221,6 +227,7 @@ export class CaseLab {
 
   /** Watches wire and counters during `work`. */
   async observe<T>(work: () => Promise<T>): Promise<Observed<T>> {
+    await this.#quiet();
     const before = await this.#counters();
     const { sniffed, value } = await this.sniff(work);
     const after = await this.#counters();
@@ -242,6 +249,17 @@ export class CaseLab {
     return seen;
   }
 
+  /** Until what earlier flows had to say at their end has arrived. */
+  async #quiet(): Promise<void> {
+    let before = "";
+    for (;;) {
+      const now = await this.inMember(SERVER, `grep ${OUTSIDE} /proc/net/dev`);
+      if (now === before) return;
+      before = now;
+      await pause(QUIET_MS);
+    }
+  }
+
   /** `NODE REASON` -> what its agent says, as `sluice status -o json` shows it. */
   async #counters(): Promise<Counters> {
     const all = await Promise.all(
@@ -259,6 +277,7 @@ export class CaseLab {
 /** A server has so long to start. */
 const START_S = 60;
 const SETTLE_MS = 400;
+const QUIET_MS = 250;
 /** Without a process of Node for each of many questions. */
 const ASK_STATUS = `exec 3<>/dev/tcp/127.0.0.1/9879
   printf "GET /v1/status HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3`;

@@ -7,7 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { SERVER } from "../../src/apps/lab/topology.ts";
 import type { Side } from "./case-cluster.ts";
 import { SIDES } from "./case-cluster.ts";
-import { CaseLab, PORT, sameSources, seenAs, SILENCE_S, SILENT } from "./case-lab.ts";
+import { assertDropped, CaseLab, PORT } from "./case-lab.ts";
+import { sameSources, seenAs, SILENCE_S, SILENT } from "./case-lab.ts";
 import { objectMissing } from "./datapath-node.ts";
 import { missingForLab } from "./make-lab.ts";
 
@@ -83,12 +84,10 @@ describe("a packet to the outside", () => {
     ["without one on its own node is dropped there", "own", "addressless", "NoEgressIP"],
   ] as const) {
     caseTest(`${title} [4.3, 6.5, 8.3]`, async () => {
-      const { value, sources, drops } = await lab.inBoth((side) =>
-        lab.reach(`pod:${pod}`, side[to], SILENCE_S),
-      );
-      assert.deepEqual([value, sources], [[SILENT, SILENT], []]);
+      const seen = await lab.inBoth((side) => lab.reach(`pod:${pod}`, side[to], SILENCE_S));
+      assert.deepEqual([seen.value, seen.sources], [[SILENT, SILENT], []]);
       const where = reason === "NoGateway" ? "worker-1" : "gateway-1";
-      assert.deepEqual(drops, { [`${where} ${reason}`]: FLOWS });
+      assertDropped(seen, `${where} ${reason}`, FLOWS);
       const control = await lab.inBoth((side) => lab.reach("pod:near", side[to]));
       assert.deepEqual([control.value, control.drops], [worker.map(seenAs), {}]);
     });
@@ -126,11 +125,11 @@ describe("a packet that stays inside", () => {
   }
 
   caseTest("but a service leads outside: dropped for pods with rows [8.11]", async () => {
-    const { value, sources, drops } = await lab.inBoth((side) =>
+    const seen = await lab.inBoth((side) =>
       lab.reach("pod:client", side.service.outside, SILENCE_S),
     );
-    assert.deepEqual([value, sources], [[SILENT, SILENT], []]);
-    assert.deepEqual(drops, { "worker-1 ServiceToOutside": FLOWS });
+    assert.deepEqual([seen.value, seen.sources], [[SILENT, SILENT], []]);
+    assertDropped(seen, "worker-1 ServiceToOutside", FLOWS);
     const control = await lab.inBoth((side) => lab.reach("pod:near", side.service.outside));
     assert.deepEqual([control.value, control.drops], [worker.map(seenAs), {}]);
   });

@@ -14,7 +14,8 @@ import { SERVER } from "../../src/apps/lab/topology.ts";
 import { runCommand } from "../../src/drivers/kernel/command.ts";
 import type { Side } from "./case-cluster.ts";
 import { SIDES } from "./case-cluster.ts";
-import { ANSWER_S, CaseLab, PORT, sameSources, SILENCE_S, SILENT } from "./case-lab.ts";
+import { ANSWER_S, assertDropped, CaseLab, PORT } from "./case-lab.ts";
+import { sameSources, SILENCE_S, SILENT } from "./case-lab.ts";
 import { objectMissing } from "./datapath-node.ts";
 import { missingForLab } from "./make-lab.ts";
 import type { Frame } from "./program-run.ts";
@@ -200,11 +201,9 @@ describe("what must not pass", () => {
     for (const side of SIDES) {
       assert.notEqual(await lab.udpAnswer("pod:late", lab.pod("near", side)), "");
     }
-    const { value, sources, drops } = await lab.inBoth((side) =>
-      lab.reach("pod:late", side.covered, SILENCE_S),
-    );
-    assert.deepEqual([value, sources], [[SILENT, SILENT], []]);
-    assert.deepEqual(drops, { "worker-1 Unclassified": 6 });
+    const held = await lab.inBoth((side) => lab.reach("pod:late", side.covered, SILENCE_S));
+    assert.deepEqual([held.value, held.sources], [[SILENT, SILENT], []]);
+    assertDropped(held, "worker-1 Unclassified", 6);
     await (await objectsOf(lab.place)).put(podObject(late));
     for (const { covered, egress: [wanted] } of SIDES) {
       const script = `until exec 3<>/dev/tcp/${covered}/${PORT}; do :; done; read -r _ a _ <&3`;
