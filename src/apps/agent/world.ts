@@ -45,12 +45,16 @@ export interface RowsNow {
   readonly kernel: KernelState;
 }
 
+const NONE: readonly Issue[] = [];
+
 export class World {
   readonly #options: WorldOptions;
   readonly #cluster = new Cluster();
   readonly #engine: Engine;
   readonly #nodes = new Map<string, Node>();
   readonly #owners: AddressOwners;
+  /** Of the moment since the last `take`. */
+  #planned: { readonly issues: readonly Issue[]; readonly plan: Plan } | undefined;
 
   constructor(options: WorldOptions, owners: AddressOwners) {
     this.#options = options;
@@ -61,6 +65,7 @@ export class World {
 
   /** Takes changes; gives the addresses that passed from one endpoint to another. */
   take(changes: readonly ObjectChange[]): readonly Address[] {
+    this.#planned = undefined;
     const delta = this.#cluster.apply(changes);
     this.#engine.step(delta);
     for (const { key, value } of delta.nodes) {
@@ -141,13 +146,18 @@ export class World {
   admittedRows(): Row[] {
     const wanted = [...this.#engine.rows()];
     // Capacity, conditions and issues are for whoever looks at them: they cost as much again.
-    return wanted.length <= this.#options.mapSize ? wanted : [...(this.plan([]).rows ?? [])];
+    return wanted.length <= this.#options.mapSize ? wanted : [...(this.plan(NONE).rows ?? [])];
   }
 
   /** What should be, with the rows of this node. Its streams end with the next `take`. */
   plan(issues: readonly Issue[]): Plan {
+    // Whoever scrapes metrics or asks for a status does so again and again.
+    if (this.#planned?.issues === issues) return this.#planned.plan;
     const { rows, mapSize } = this.#options;
-    return buildPlan({ cluster: this.#cluster, engine: this.#engine, rows, mapSize, issues });
+    const [cluster, engine] = [this.#cluster, this.#engine];
+    const plan = buildPlan({ cluster, engine, rows, mapSize, issues });
+    this.#planned = { issues, plan };
+    return plan;
   }
 
   /** Sources of this node's endpoints whose rows `admitted` leaves out (rule 7.9). */
