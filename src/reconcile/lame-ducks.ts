@@ -10,8 +10,13 @@ export const LAME_DUCK_MS = 30_000;
 
 export class LameDucks {
   /** What was desired last, by source and destination. */
-  #desired = new Map<string, Row>();
+  #desired: ReadonlyMap<string, Row>;
   #kept = new Map<string, { readonly row: Row; readonly untilMs: number }>();
+
+  /** `found`: what the kernel holds of an earlier process, which counts as desired by it. */
+  constructor(found: Iterable<Row> = []) {
+    this.#desired = byKey(found);
+  }
 
   /**
    * `rows` with those that left less than 30 s ago and whose source lives on another node, sorted.
@@ -21,7 +26,7 @@ export class LameDucks {
     rows: readonly Row[],
     at: { readonly nowMs: number; readonly isElsewhere: (source: Address) => boolean },
   ): readonly Row[] {
-    const desired = new Map(rows.map((row) => [keyOf(row), row]));
+    const desired = byKey(rows);
     for (const [key, row] of this.#desired) {
       if (!desired.has(key)) this.#kept.set(key, { row, untilMs: at.nowMs + LAME_DUCK_MS });
     }
@@ -45,6 +50,12 @@ export class LameDucks {
     for (const { untilMs } of this.#kept.values()) next = Math.min(next ?? untilMs, untilMs);
     return next;
   }
+}
+
+function byKey(rows: Iterable<Row>): ReadonlyMap<string, Row> {
+  const map = new Map<string, Row>();
+  for (const row of rows) map.set(keyOf(row), row);
+  return map;
 }
 
 function keyOf({ source, destination }: Row): string {

@@ -12,8 +12,9 @@ import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../drivers/kernel/bp
 import { checkBpffs, keepPinned, makeDirectory } from "../drivers/kernel/bpffs.ts";
 import { KeyTable } from "../lib/key-table.ts";
 import { OperationError } from "../lib/operation-error.ts";
+import { bitsOf, prefixAddress, prefixLength } from "../net/prefix.ts";
 import type { Entries, MapLayout } from "../plan/map-layout.ts";
-import { encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
+import { decodeRows, encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
 import type { Row } from "../plan/row.ts";
 import { diffEntries, pick } from "./map-diff.ts";
 
@@ -44,6 +45,8 @@ export interface PolicyMapsOptions {
 }
 
 export interface PolicyMaps {
+  /** The rows that the maps hold, whoever wrote them and for whatever policy. */
+  rows(): Promise<Row[]>;
   /**
    * Makes the maps hold `rows`, those of this node, sorted. `prune`: all sources are synced, so
    * what nobody wants may go. One call at a time.
@@ -72,6 +75,11 @@ export function openPolicyMaps(options: PolicyMapsOptions): PolicyMaps {
     throw error;
   }
   return {
+    async rows() {
+      // The old map says the same once more.
+      const all = maps.filter(({ layout }) => layout !== v4).map((map) => map.rows());
+      return (await Promise.all(all)).flat();
+    },
     async apply(rows, how) {
       const outcomes: MapOutcome[] = [];
       for (const map of maps) outcomes.push(await map.apply(rows, how));
@@ -149,7 +157,7 @@ function makePinned(layout: MapLayout, { directory, maxEntries }: PolicyMapsOpti
 
 /** One of them: what is pinned, and what we remember of it. */
 class PolicyMap {
-  readonly #layout: MapLayout;
+  readonly layout: MapLayout;
   readonly #map: BpfMap;
   readonly #path: string;
   readonly #onBatch: PolicyMapsOptions["onBatch"];
@@ -157,20 +165,30 @@ class PolicyMap {
   #known: KeyTable;
 
   constructor(layout: MapLayout, map: BpfMap, { directory, onBatch }: PolicyMapsOptions) {
-    this.#layout = layout;
+    this.layout = layout;
     this.#map = map;
     this.#path = join(directory, layout.name);
     this.#onBatch = onBatch;
     this.#known = new KeyTable(layout.keySize);
   }
 
+  async rows(): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const { source, ...row } of decodeRows(this.layout, await this.#map.dump())) {
+      // Others may cover a whole subnet by one entry; a row of ours has one source.
+      if (prefixLength(source) !== bitsOf(this.layout.family)) continue;
+      rows.push({ source: prefixAddress(source), ...row, policy: "" });
+    }
+    return rows;
+  }
+
   async apply(rows: Iterable<Row>, { prune }: { prune: boolean }): Promise<MapOutcome> {
     // Others may empty the BPF file system, and readers look for the map there.
     keepPinned(this.#path, (path) => this.#map.pin(path));
-    const desired = encodeRows(this.#layout, rows);
+    const desired = encodeRows(this.layout, rows);
     const actual = await this.#map.dump();
-    maskKeys(this.#layout, actual);
-    const { wanted, writes, unchanged, unwanted } = diffEntries(this.#layout, desired, actual);
+    maskKeys(this.layout, actual);
+    const { wanted, writes, unchanged, unwanted } = diffEntries(this.layout, desired, actual);
     const known = unwanted.filter((index) => this.#known.find(actual.keys, index) >= 0);
     const strange = prune
       ? unwanted.filter((index) => this.#known.find(actual.keys, index) < 0)
@@ -190,7 +208,7 @@ class PolicyMap {
     for (const index of known.slice(deleted.done)) wanted.add(actual.keys, index);
     const asked = writes.length + known.length + strange.length;
     return {
-      map: this.#layout.name,
+      map: this.layout.name,
       written: wrote.done,
       deleted: deleted.done,
       unchanged,
@@ -205,7 +223,7 @@ class PolicyMap {
   }
 
   async #write({ keys, values }: Entries, indexes: readonly number[]): Promise<BatchResult> {
-    const { keySize, valueSize } = this.#layout;
+    const { keySize, valueSize } = this.layout;
     const batch = pick(keys, keySize, indexes);
     const result = await this.#map.update(batch, pick(values, valueSize, indexes));
     if (indexes.length > 0) this.#tell("write", result.done);
@@ -213,12 +231,12 @@ class PolicyMap {
   }
 
   async #delete({ keys }: Entries, indexes: readonly number[]): Promise<BatchResult> {
-    const result = await this.#map.delete(pick(keys, this.#layout.keySize, indexes));
+    const result = await this.#map.delete(pick(keys, this.layout.keySize, indexes));
     if (indexes.length > 0) this.#tell("delete", result.done);
     return result;
   }
 
   #tell(op: "write" | "delete", entries: number): void {
-    this.#onBatch?.({ op, map: this.#layout.name, entries });
+    this.#onBatch?.({ op, map: this.layout.name, entries });
   }
 }

@@ -36,7 +36,8 @@ export class Agent {
   readonly #accepted: LastAccepted;
   readonly #owners: AddressOwners;
   readonly #policyMaps: PolicyMaps;
-  readonly #ducks = new LameDucks();
+  /** Undefined: what an earlier process left is not read yet. */
+  #ducks: LameDucks | undefined;
   readonly #queue: ObjectChange[] = [];
   #kernel: KernelState | undefined;
   #objectIssues: readonly Issue[] = [];
@@ -69,6 +70,7 @@ export class Agent {
       legacyV4: options.legacyV4,
     });
     this.#queue.push(...this.#accepted.changes());
+    void this.#adoptRows();
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
     this.#every(VERIFY_MS, () => this.onDoubt());
     this.#every(SAVE_MS, () => this.#save(this.#owners));
@@ -116,7 +118,7 @@ export class Agent {
       desired: this.#desired,
       nodes: this.#world.nodes(),
       rows: this.#rowCount,
-      lameDucks: this.#ducks.rows().length,
+      lameDucks: this.#ducks?.rows().length ?? 0,
       failure: this.#failure,
       steps: this.#steps,
       turns: this.#turns,
@@ -146,6 +148,17 @@ export class Agent {
     this.#policyMaps.close();
   }
 
+  /** Rows that this node should no longer have may still be used: others hear of it later (8.6). */
+  async #adoptRows(): Promise<void> {
+    const found = this.#policyMaps.rows().catch((error: unknown) => {
+      // Writing them will meet the same, and say so.
+      if (error instanceof OperationError) return [];
+      throw error;
+    });
+    this.#ducks = new LameDucks(await found);
+    this.#wake();
+  }
+
   #wake(): void {
     if (this.#turnQueued || this.#closed) return;
     this.#turnQueued = true;
@@ -159,21 +172,21 @@ export class Agent {
   #turn(): void {
     const begin = performance.now();
     this.#passed.push(...this.#world.take(this.#queue.splice(0)));
-    if (!this.#objectsSynced || this.#kernel === undefined) return;
+    if (!this.#objectsSynced || this.#kernel === undefined || this.#ducks === undefined) return;
     const plan = this.#world.plan(this.#objectIssues);
     this.#plan = plan;
     this.#save(this.#accepted);
-    this.#submit([...(plan.rows ?? [])], this.#kernel);
+    this.#submit([...(plan.rows ?? [])], this.#kernel, this.#ducks);
     this.#turns++;
     this.#turnMs = performance.now() - begin;
   }
 
-  #submit(admitted: readonly Row[], kernel: KernelState): void {
+  #submit(admitted: readonly Row[], kernel: KernelState, ducks: LameDucks): void {
     const { self } = this.#world;
     const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
-    const rows = this.#ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
+    const rows = ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
     this.#rowCount = rows.length;
-    const { nextMs } = this.#ducks;
+    const { nextMs } = ducks;
     if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
     if (this.#options.datapath === "none") {
       this.#applier?.submit({ datapath: undefined, rows, kernel, prune: true }, []);
