@@ -22,6 +22,9 @@ const START_MS = 5000;
 /** What is on the wire reaches tcpdump's output in this time. */
 const SETTLE_MS = 150;
 
+/** Where packets wait for tcpdump while the machine is busy. */
+const BUFFER_KIB = 32_768;
+
 export class Sniffer {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
@@ -39,7 +42,8 @@ export class Sniffer {
 
   /** Begins to watch; returns when nothing is missed any more. */
   static async #start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
-    const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
+    const read = ["-s", "96", "-B", String(BUFFER_KIB)];
+    const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", ...read, "-Z", "root"];
     const args = [`--net=${place.path(BRIDGES.outside)}`, "tcpdump", ...options, filterFor(server)];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
     const sniffer = new Sniffer(child);
