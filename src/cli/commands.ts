@@ -1,9 +1,18 @@
 // The table of commands: everything that the command line offers. Importing it loads no command.
 
+import { CLUSTER_COMMANDS } from "./cluster-commands.ts";
 import type { Command, Option } from "./command.ts";
 import { LAB_COMMAND } from "./lab-command.ts";
 import { NODE_COMMANDS } from "./node-commands.ts";
-import { CLUSTER_CIDR, DISTRIBUTION, MAP_DIR, MAP_SIZE, ROWS } from "./shared-options.ts";
+import {
+  CLUSTER_CIDR,
+  CONTEXT,
+  DISTRIBUTION,
+  KUBECONFIG,
+  MAP_DIR,
+  MAP_SIZE,
+  ROWS,
+} from "./shared-options.ts";
 import { STATUS_COMMAND } from "./status-command.ts";
 
 const FILE: Option = {
@@ -12,13 +21,14 @@ const FILE: Option = {
   value: "PATH",
   kind: "file",
   repeatable: true,
-  required: true,
   summary: "file or directory of Kubernetes YAML or JSON; - is standard input",
 };
 
 function side(name: string, summary: string): Option {
-  return { name, value: "PATH", kind: "file", repeatable: true, required: true, summary };
+  return { name, value: "PATH", kind: "file", repeatable: true, summary };
 }
+
+const INPUT: readonly Option[] = [FILE, KUBECONFIG, CONTEXT];
 
 const STRICT: Option = { name: "strict", summary: "exit with 1 for warnings too" };
 
@@ -47,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
       "With --node also every row of that node's policy map.",
     ],
     options: [
-      FILE,
+      ...INPUT,
       { name: "node", value: "NAME", summary: "show the policy rows of this node" },
       ROWS,
       DISTRIBUTION,
@@ -66,7 +76,7 @@ export const COMMANDS: readonly Command[] = [
         does: "adds the rows that gateway-1 holds",
       },
       {
-        command: "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice plan -f -",
+        command: "sluice plan --kubeconfig ~/.kube/config --node gateway-1",
         does: "plans a live cluster, without touching it",
       },
       {
@@ -88,7 +98,9 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: [
       side("from", "the old state: file or directory; - is standard input"),
-      side("to", "the new state: file or directory; - is standard input"),
+      { ...side("to", "the new state: file or directory; - is standard input"), required: true },
+      { ...KUBECONFIG, summary: "the old state is this live cluster, --to what is applied to it" },
+      CONTEXT,
       ROWS,
       DISTRIBUTION,
       MAP_SIZE,
@@ -103,9 +115,8 @@ export const COMMANDS: readonly Command[] = [
         does: "one pod and one gateway more: who moves?",
       },
       {
-        command:
-          "kubectl get cegp,pods,nodes,namespaces -A -o yaml | sluice diff --from - --to new/",
-        does: "compares a live cluster with what is to be applied",
+        command: "sluice diff --kubeconfig ~/.kube/config --to new-policy.yaml",
+        does: "who would move if this were applied to the live cluster?",
       },
     ],
     exits: [
@@ -125,7 +136,7 @@ export const COMMANDS: readonly Command[] = [
       "POD is a name, namespace/name, a UID or an IP address. Without DESTINATION, every prefix " +
         "of the pod's policies is explained.",
     ],
-    options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
+    options: [...INPUT, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
     positionals: [{ name: "POD" }, { name: "DESTINATION", optional: true }],
     examples: [
       {
@@ -142,13 +153,46 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./explain.ts"),
   },
   {
+    name: "consolidate",
+    summary: "one policy with a list for several that split pods by hand",
+    description: [
+      "Finds policies that have the same destinations and, but for the values of one label, " +
+        "the same selectors, each with a gateway of its own. Shows the one that replaces them, " +
+        "which selects exactly the same endpoints, and who then moves.",
+      "A policy without that label's values in common stays: that different pods leave with " +
+        "different addresses may be meant. --any proposes these too.",
+    ],
+    options: [
+      ...INPUT,
+      { name: "any", summary: "also policies that share nothing but their destinations" },
+      ROWS,
+      DISTRIBUTION,
+      MAP_SIZE,
+      output(["text", "yaml"]),
+    ],
+    positionals: [],
+    examples: [
+      { command: "sluice consolidate -f cluster/", does: "what could be one, and who would move" },
+      {
+        command: "sluice consolidate --kubeconfig ~/.kube/config -o yaml | kubectl apply -f -",
+        does: "applies the proposal; the old policies win until they are deleted",
+      },
+    ],
+    exits: [
+      "0  nothing to consolidate",
+      "1  a proposal",
+      "2  wrong usage, input that cannot be read, or errors in the input objects",
+    ],
+    load: () => import("./consolidate.ts"),
+  },
+  {
     name: "validate",
     summary: "only what is wrong or surprising in the input; for pipelines",
     description: [
       "Reads the input as plan does and shows the issues: errors, where an object is refused, " +
         "and warnings, where it is accepted but may not do what was meant.",
     ],
-    options: [FILE, ROWS, DISTRIBUTION, MAP_SIZE, output(["table", "json", "yaml"]), STRICT],
+    options: [...INPUT, ROWS, DISTRIBUTION, MAP_SIZE, output(["table", "json", "yaml"]), STRICT],
     positionals: [],
     examples: [
       { command: "sluice validate -f manifests/ --strict", does: "fails a pipeline on any issue" },
@@ -180,6 +224,7 @@ export const COMMANDS: readonly Command[] = [
     exits: ["0  done", "2  wrong usage, or maps that are not there or cannot be read"],
     load: () => import("./map.ts"),
   },
+  ...CLUSTER_COMMANDS,
   ...NODE_COMMANDS,
   STATUS_COMMAND,
   LAB_COMMAND,

@@ -8,26 +8,56 @@ import type { Plan } from "../plan/plan.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
-import { loadCluster, planCluster, settingsOf } from "./load-plan.ts";
+import type { Input } from "./input.ts";
+import { isLive, placeOf } from "./input.ts";
+import type { LoadedObjects } from "./load-plan.ts";
+import { joinCluster, loadObjects, planCluster, settingsOf } from "./load-plan.ts";
+import { overlay } from "./overlay.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Compares two states; `found` where they differ, `usage` where their input has errors. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
-  const [from, to] = [args.all("from"), args.all("to")];
-  if (from.includes("-") && to.includes("-")) {
-    throw new UsageError("standard input (-) can be --from or --to, not both");
-  }
   const settings = settingsOf(args);
-  const before = planCluster(await loadCluster(from, terminal), settings);
-  const after = planCluster(await loadCluster(to, terminal), settings);
+  const sides = await readSides(args, terminal);
+  const before = planCluster(joinCluster(sides.before, terminal), settings);
+  const after = planCluster(joinCluster(sides.after, terminal), settings);
   const diff = diffPlans(before, after);
   const { screen, emit } = terminal;
   const form = args.choice("output", ["table", "json", "yaml"]);
   if (form === "table") renderDiff(diff, screen, emit);
   else writeDiff(diff, form, emit);
-  const refused = [tellErrors(before, "--from", terminal), tellErrors(after, "--to", terminal)];
+  const oldSide = args.has("from") ? "--from" : "the cluster";
+  const refused = [tellErrors(before, oldSide, terminal), tellErrors(after, "--to", terminal)];
   if (refused.includes(true)) return EXIT.usage;
   return isEmptyDiff(diff) ? EXIT.ok : EXIT.found;
+}
+
+interface Sides {
+  readonly before: LoadedObjects;
+  readonly after: LoadedObjects;
+}
+
+/** Two sets of files, or a live cluster and what it is with files applied to it. */
+async function readSides(args: Arguments, terminal: Terminal): Promise<Sides> {
+  const [from, to] = [args.all("from"), args.all("to")];
+  const place = from.length === 0 ? placeOf(args) : undefined;
+  if (from.length === 0 && place === undefined) {
+    const problem = "--from PATH is required, or --kubeconfig PATH for a live cluster";
+    throw new UsageError(problem, "For example: sluice diff --from old/ --to new/");
+  }
+  if (from.length > 0 && isLive(args)) {
+    throw new UsageError("--from and --kubeconfig or --context exclude each other");
+  }
+  if (from.includes("-") && to.includes("-")) {
+    throw new UsageError("standard input (-) can be --from or --to, not both");
+  }
+  const old: Input =
+    place === undefined ? { kind: "files", paths: from } : { kind: "live", place };
+  const before = await loadObjects(old, terminal);
+  const after = await loadObjects({ kind: "files", paths: to }, terminal);
+  if (place === undefined) return { before, after };
+  const changes = overlay(before.changes, after.changes);
+  return { before, after: { changes, issues: [...before.issues, ...after.issues] } };
 }
 
 /** A refused object makes the answer doubtful: true if there is one, said with all its errors. */

@@ -10,6 +10,7 @@ import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { UsageError } from "./command.ts";
 import { findEndpoint } from "./find-endpoint.ts";
+import { inputOf } from "./input.ts";
 import { judgeIssues, loadCluster, planCluster, settingsOf } from "./load-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -24,7 +25,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     );
   }
   const clusterCidrs = args.all("cluster-cidr").map(prefixOption);
-  const loaded = await loadCluster(args.all("file"), terminal);
+  const loaded = await loadCluster(inputOf(args), terminal);
   const view = loaded.cluster.view();
   const endpoint = findEndpoint(pod, view.endpoints.values());
   const settings = { ...settingsOf(args), node: endpoint.node };

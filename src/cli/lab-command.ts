@@ -46,6 +46,12 @@ export const LAB_COMMAND: Command = {
       summary: "up: how pods are wired",
     },
     { name: "no-agents", summary: "up: start no agents; pods leave as the CNI lets them" },
+    {
+      name: "api",
+      value: "KUBECONFIG",
+      kind: "file",
+      summary: "up: keep the objects in this API server; the agents watch it, each with its token",
+    },
     { name: "once", summary: "check: probe once, without waiting for the agents to catch up" },
     {
       name: "seconds",

@@ -1,5 +1,6 @@
 // `sluice lab`: a whole cluster in network namespaces on this machine.
 
+import { resolve } from "node:path";
 import { check } from "../apps/lab/check.ts";
 import { tearDown } from "../apps/lab/down.ts";
 import { runInPod } from "../apps/lab/exec.ts";
@@ -61,7 +62,7 @@ async function act(args: Arguments, terminal: Terminal): Promise<Exit> {
     case "label": {
       const [node, change] = take(words, ["NODE", "KEY=VALUE or KEY-"]) as [string, string];
       loadTopology(place);
-      labelNode(place, node, change);
+      await labelNode(place, node, change);
       terminal.emit(`${node}: ${change}\n`);
       return EXIT.ok;
     }
@@ -114,7 +115,9 @@ function optionsOf(args: Arguments, name: string): LabOptions {
     throw new UsageError(`--${key}: a lab has at most ${max}`, "");
   }
   const cni = args.choice("cni", ["ptp", "bridge"]);
-  return { name, ...counts, ipv6: args.has("ipv6"), cni, agents: !args.has("no-agents") };
+  const path = args.text("api");
+  const api = path === undefined ? {} : { api: { kubeconfig: resolve(path) } };
+  return { name, ...counts, ipv6: args.has("ipv6"), cni, agents: !args.has("no-agents"), ...api };
 }
 
 async function up(place: LabPlace, args: Arguments, terminal: Terminal): Promise<Exit> {
@@ -209,7 +212,7 @@ async function changePolicies(
   }
   if (verb !== "delete") throw new UsageError("write 'policy apply' or 'policy delete'");
   const [name] = take(words, ["NAME"]) as [string];
-  deletePolicy(place, name);
+  await deletePolicy(place, name);
   emit(`policy ${name} is gone\n`);
   return EXIT.ok;
 }

@@ -8,6 +8,7 @@ import { counted, printable, thousands } from "../lib/text.ts";
 import { Cluster } from "../model/cluster.ts";
 import type { ModelDelta } from "../model/delta.ts";
 import type { Issue } from "../model/issue.ts";
+import type { ObjectChange } from "../model/objects.ts";
 import type { Distribution } from "../model/policy.ts";
 import { DISTRIBUTIONS } from "../model/policy.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -17,6 +18,7 @@ import { InputError, readInput } from "../sources/files.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
+import type { Input } from "./input.ts";
 import { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,29 +33,52 @@ export interface LoadedCluster {
   readonly progress: Progress;
 }
 
-/** Reads files, directories and standard input. Throws UsageError for what cannot be read. */
-export async function loadCluster(
-  paths: readonly string[],
-  terminal: Terminal,
-): Promise<LoadedCluster> {
+/** Objects as read, before they are joined. */
+export interface LoadedObjects {
+  readonly changes: readonly ObjectChange[];
+  readonly issues: readonly Issue[];
+}
+
+/** Reads and joins files or a live cluster. Throws UsageError for what cannot be read. */
+export async function loadCluster(input: Input, terminal: Terminal): Promise<LoadedCluster> {
+  return joinCluster(await loadObjects(input, terminal), terminal);
+}
+
+/** Reads files or a live cluster. Throws UsageError for what cannot be read. */
+export async function loadObjects(input: Input, terminal: Terminal): Promise<LoadedObjects> {
   const progress = new Progress(terminal);
   try {
-    const { changes, skipped, issues } = await readInput(paths, {
+    if (input.kind === "live") {
+      const { readLive } = await import("./live-cluster.ts");
+      return await readLive(input.place, progress);
+    }
+    const { changes, skipped, issues } = await readInput(input.paths, {
       onProgress({ bytes, objects }) {
         progress.update(`reading: ${counted(objects, "object")}, ${megabytes(bytes)}`);
       },
     });
-    progress.update(`joining: ${counted(changes.length, "object")}`);
-    const cluster = new Cluster();
-    const delta = cluster.apply(changes);
     progress.done();
     tellSkipped(skipped, terminal);
-    return { cluster, delta, issues, progress };
+    return { changes, issues };
   } catch (error) {
-    progress.done();
     if (error instanceof InputError) throw new UsageError(error.message, "");
     throw error;
+  } finally {
+    progress.done();
   }
+}
+
+/** The cluster that these objects are. */
+export function joinCluster(
+  { changes, issues }: LoadedObjects,
+  terminal: Terminal,
+): LoadedCluster {
+  const progress = new Progress(terminal);
+  progress.update(`joining: ${counted(changes.length, "object")}`);
+  const cluster = new Cluster();
+  const delta = cluster.apply(changes);
+  progress.done();
+  return { cluster, delta, issues, progress };
 }
 
 export interface PlanSettings {

@@ -1,7 +1,17 @@
 // The commands that run on a node and speak to its kernel: part of the table of commands.
 
 import type { Command, Option } from "./command.ts";
-import { CLUSTER_CIDR, DISTRIBUTION, MAP_DIR, MAP_SIZE, ROWS } from "./shared-options.ts";
+import {
+  CLUSTER_CIDR,
+  CONTEXT,
+  DISTRIBUTION,
+  KUBECONFIG,
+  MAP_DIR,
+  MAP_SIZE,
+  METRICS_LISTEN,
+  NAMESPACE,
+  ROWS,
+} from "./shared-options.ts";
 
 const STATE_DIR: Option = {
   name: "state-dir",
@@ -43,8 +53,9 @@ export const NODE_COMMANDS: readonly Command[] = [
     name: "agent",
     summary: "keeps this node right: policy rows, tunnel, translation, guards",
     description: [
-      "Watches a directory of Kubernetes YAML and this node's links, and programs the kernel " +
-        "accordingly: one process per node, in the node's network namespace, as root.",
+      "Watches the Kubernetes API, or a directory of Kubernetes YAML, and this node's links, and " +
+        "programs the kernel accordingly: one process per node, in the node's network namespace, " +
+        "as root. In a Pod it needs no kubeconfig. While the API is away it changes nothing.",
       "What it programs works on without it: ending or restarting the agent disturbs no " +
         "connection. `sluice uninstall` removes everything.",
       "With --datapath none it writes only the policy maps, for a datapath that reads them.",
@@ -54,9 +65,18 @@ export const NODE_COMMANDS: readonly Command[] = [
         name: "source",
         value: "DIR",
         kind: "file",
-        required: true,
         env: "SLUICE_SOURCE",
         summary: "directory of Kubernetes YAML or JSON, watched",
+      },
+      { ...KUBECONFIG, summary: "watch the Kubernetes API that this kubeconfig names" },
+      CONTEXT,
+      {
+        name: "endpoints",
+        value: "FROM",
+        values: ["auto", "pods", "cilium"],
+        env: "SLUICE_ENDPOINTS",
+        default: "auto",
+        summary: "from the API: Pods, CiliumEndpoints, or both where Cilium is installed",
       },
       {
         name: "node",
@@ -107,18 +127,17 @@ export const NODE_COMMANDS: readonly Command[] = [
         default: "127.0.0.1:9879",
         summary: "where /v1/status answers; a loopback address",
       },
-      {
-        name: "metrics-listen",
-        value: "ADDRESS:PORT",
-        default: "0.0.0.0:9878",
-        summary: "where /metrics, /healthz and /readyz answer",
-      },
+      METRICS_LISTEN,
     ],
     positionals: [],
     examples: [
       {
         command: "sluice agent --source /etc/sluice/cluster --node $(hostname)",
         does: "runs the node from a directory",
+      },
+      {
+        command: "sluice agent --kubeconfig ~/.kube/config --node $(hostname)",
+        does: "runs the node from the Kubernetes API",
       },
       {
         command: "sluice agent --source cluster/ --node worker-1 --datapath none",
@@ -181,8 +200,24 @@ export const NODE_COMMANDS: readonly Command[] = [
         "node is as it was before. End the agent first.",
       "From then on the pods' traffic leaves the ordinary way, with the node's address; so it " +
         "asks for --yes.",
+      "With --cluster it takes Sluice out of a Kubernetes cluster: first every node, by the " +
+        "agents' own DaemonSet, then everything that `sluice install` applied.",
     ],
     options: [
+      { name: "cluster", summary: "the whole cluster in place of this node" },
+      KUBECONFIG,
+      CONTEXT,
+      NAMESPACE,
+      { name: "with-policies", summary: "with --cluster: the policies and their definition too" },
+      {
+        name: "timeout",
+        value: "SECONDS",
+        kind: "count",
+        default: "300",
+        summary: "with --cluster: how long to wait for the nodes",
+      },
+      { name: "stay", summary: "when the node is clean, answer probes until SIGTERM" },
+      METRICS_LISTEN,
       BPF_DIR,
       { ...MAP_DIR, default: "", summary: "where the policy maps are pinned" },
       STATE_DIR,
@@ -190,7 +225,13 @@ export const NODE_COMMANDS: readonly Command[] = [
       { name: "yes", summary: "do it" },
     ],
     positionals: [],
-    examples: [{ command: "sluice uninstall --yes", does: "removes it from this node" }],
+    examples: [
+      { command: "sluice uninstall --yes", does: "removes it from this node" },
+      {
+        command: "sluice uninstall --cluster",
+        does: "says what would leave how if the cluster had no Sluice; --yes does it",
+      },
+    ],
     exits: ["0  removed", "2  wrong usage, or something could not be removed"],
     load: () => import("./uninstall.ts"),
   },

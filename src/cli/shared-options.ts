@@ -37,6 +37,19 @@ export const CLUSTER_CIDR: Option = {
   summary: "belongs to the cluster, beside what its objects say: policies do not touch it",
 };
 
+export const KUBECONFIG: Option = {
+  name: "kubeconfig",
+  value: "PATH",
+  kind: "file",
+  summary: "the live cluster that this kubeconfig names",
+};
+
+export const CONTEXT: Option = {
+  name: "context",
+  value: "NAME",
+  summary: "which context of the kubeconfig; its current one by default",
+};
+
 export const MAP_DIR: Option = {
   name: "map-dir",
   value: "DIR",
@@ -44,4 +57,19 @@ export const MAP_DIR: Option = {
   env: "SLUICE_MAP_DIR",
   default: "/sys/fs/bpf/tc/globals",
   summary: "where the maps are pinned; Cilium's own place by default",
+};
+
+export const METRICS_LISTEN: Option = {
+  name: "metrics-listen",
+  value: "ADDRESS:PORT",
+  default: "0.0.0.0:9878",
+  summary: "where /metrics, /healthz and /readyz answer",
+};
+
+export const NAMESPACE: Option = {
+  name: "namespace",
+  short: "n",
+  value: "NAME",
+  default: "sluice-system",
+  summary: "where Sluice's own pods run",
 };

@@ -126,6 +126,23 @@ describe("explaining a destination", () => {
     assert.deepEqual([pool.name, renderPrefix(pool.prefix)], ["pods", "10.244.0.0/16"]);
   });
 
+  test("leaves alone what is link-local, multicast or broadcast, and no neighbour [8.1]", () => {
+    const v6 = [pod("web-1", ["10.0.1.5", "fd00::5"])];
+    const all = policy("p", { destinationCIDRs: ["0.0.0.0/0", "::/0"] });
+    const ask = (destination: string) => destinationOf({ destination }, ...v6, all).outcome;
+    const near = [
+      ...["169.254.169.254", "224.0.0.251", "239.255.255.255", "255.255.255.255"],
+      ...["fe80::1", "febf::1", "ff02::fb"],
+    ];
+    for (const destination of near) {
+      const outcome = ask(destination);
+      assert.ok(outcome.kind === "untouched" && outcome.place.kind === "link", destination);
+    }
+    for (const destination of ["169.253.0.1", "240.0.0.1", "255.255.255.254", "fec0::1"]) {
+      assert.notEqual(ask(destination).kind, "untouched", destination);
+    }
+  });
+
   test("goes the ordinary path where nothing selects or covers [8.3]", () => {
     assert.deepEqual(destinationOf({}, policy("p", { selectors: [DB] })).outcome, {
       kind: "ordinary",

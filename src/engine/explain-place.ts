@@ -1,8 +1,10 @@
-// Where inside the cluster a destination is, if it is (rule 8.2): which object says so.
+// Where inside the cluster a destination is, if it is (rule 8.2): which object says so. What is
+// near, such as link-local addresses, counts as inside without an object.
 
 import { assert } from "../lib/assert.ts";
 import { compareBytes } from "../lib/order.ts";
 import type { Address } from "../net/address.ts";
+import { NEAR_PREFIXES } from "../net/near.ts";
 import type { Prefix } from "../net/prefix.ts";
 import {
   bitsOf,
@@ -63,7 +65,7 @@ export function placeInCluster(
 ): ClusterPlace | undefined {
   const place = addressPlace(prefix, surroundings) ?? prefixPlace(prefix, surroundings);
   const isInside = coversPrefix(surroundings.inside.all, prefix);
-  assert(isInside === (place !== undefined), "what is inside has an object that says so");
+  assert(isInside === (place !== undefined), "what is inside has something that says so");
   return place;
 }
 
@@ -93,5 +95,7 @@ function prefixPlace(
   const range = ranges.find((one) => containsPrefix(one.prefix, prefix));
   if (range !== undefined) return range;
   const cidr = clusterCidrs.find((one) => containsPrefix(one, prefix));
-  return cidr === undefined ? undefined : { kind: "cluster-cidr", prefix: cidr };
+  if (cidr !== undefined) return { kind: "cluster-cidr", prefix: cidr };
+  const near = NEAR_PREFIXES.find((one) => containsPrefix(one, prefix));
+  return near === undefined ? undefined : { kind: "link", prefix: near };
 }

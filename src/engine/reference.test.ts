@@ -90,6 +90,7 @@ function policy(fields: Partial<Policy>): Policy {
   return {
     name: "p",
     createdAt: 0,
+    generation: 0,
     distribution: undefined,
     rules: [{ pod: [], namespace: undefined, node: undefined }],
     destinations: [prefix("198.51.100.0/24")],

@@ -9,6 +9,12 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "not permitted",
     remedy: "run as root, or with the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN",
   },
+  EROFS: {
+    meaning: "this is read-only here",
+    remedy:
+      "in a container, mount the host's /proc/sys/net somewhere and name the place with " +
+      "SLUICE_PROC_SYS_NET",
+  },
   EACCES: { meaning: "permission denied", remedy: "run as root" },
   ENOENT: { meaning: "there is no such file", remedy: "check the path" },
   ENOTDIR: { meaning: "this is no directory", remedy: "name a directory" },
@@ -68,6 +74,14 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "somebody else's tc filter has the place of ours",
     remedy: "see whose it is: tc filter show dev DEVICE ingress; move or remove it",
   },
+  PinsLost: {
+    meaning:
+      "programs run here whose pins somebody removed, and to find their maps again takes " +
+      "CAP_SYS_ADMIN",
+    remedy:
+      "add SYS_ADMIN to the agent's capabilities until it has started here, or begin anew with " +
+      "`sluice uninstall --yes`, which ends connections through gateways",
+  },
   ForeignObject: {
     meaning: "the object file is not that of Sluice's programs",
     remedy: "build it again: make build",
@@ -75,6 +89,12 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
   UnfitNode: {
     meaning: "this node cannot run it as things are; nothing was changed",
     remedy: "do what is said above; `sluice doctor` checks again and shows the rest",
+  },
+  CiliumEgressGateway: {
+    meaning: "Cilium's own egress gateway is on",
+    remedy:
+      "turn it off (egressGateway.enabled: false in Cilium's Helm values) and restart Cilium's " +
+      "agents; two who write the policy maps undo each other's work; see docs/migration.md",
   },
   NoCluster: {
     meaning: "nothing says what is inside it",
@@ -103,6 +123,62 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
   EADDRNOTAVAIL: {
     meaning: "this host does not have the address",
     remedy: "choose an address of this host, or 0.0.0.0 for all of them",
+  },
+  BadKubeconfig: {
+    meaning: "this kubeconfig cannot be used",
+    remedy: "check the file with: kubectl --kubeconfig FILE config view",
+  },
+  NoKubeconfig: {
+    meaning: "nothing says where the Kubernetes API is",
+    remedy: "name a kubeconfig with --kubeconfig, or run in a Pod with a ServiceAccount",
+  },
+  NoCredentials: {
+    meaning: "the credentials for the Kubernetes API cannot be had",
+    remedy: "see that `kubectl get nodes` works with the same kubeconfig and as the same user",
+  },
+  ApiUnreachable: {
+    meaning: "the Kubernetes API cannot be reached",
+    remedy: "check the server's address, its load balancer and the network between",
+  },
+  ApiUntrusted: {
+    meaning: "the Kubernetes API shows a certificate that is not trusted",
+    remedy: "check certificate-authority in the kubeconfig, and the name in the certificate",
+  },
+  Unauthorized: {
+    meaning: "the Kubernetes API does not know who asks",
+    remedy: "renew the token or the client certificate",
+  },
+  Forbidden: {
+    meaning: "the Kubernetes API does not allow this",
+    remedy: "give the user or ServiceAccount the right, by a role and its binding",
+  },
+  NotFound: {
+    meaning: "the Kubernetes API does not have it",
+    remedy: "check the name; for a kind, whether its CustomResourceDefinition is installed",
+  },
+  AlreadyExists: {
+    meaning: "there is an object of this name",
+    remedy: "change that one, or choose another name",
+  },
+  Conflict: {
+    meaning: "somebody else changed the object, or owns the field",
+    remedy: "read it again and repeat the change",
+  },
+  Expired: {
+    meaning: "the Kubernetes API no longer has this resourceVersion",
+    remedy: "list anew",
+  },
+  Invalid: {
+    meaning: "the Kubernetes API refuses the object",
+    remedy: "correct the object as the message says",
+  },
+  TooManyRequests: {
+    meaning: "the Kubernetes API has too much to do",
+    remedy: "try again later; see its flow control (FlowSchema) if that stays so",
+  },
+  ApiFailed: {
+    meaning: "the Kubernetes API failed",
+    remedy: "see the log of kube-apiserver",
   },
   Unsettled: {
     meaning: "the map changed faster than it could be read",

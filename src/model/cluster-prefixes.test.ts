@@ -12,8 +12,12 @@ function prefixes(...texts: string[]): Prefix[] {
   return texts.map((text) => parsePrefix(text) ?? assert.fail(text));
 }
 
+const NEAR = ["169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8"];
+
+/** Without what is near to everybody. */
 function rendered({ all, pods, known }: ClusterPrefixes) {
-  return { all: all.map(renderPrefix), pods: pods.map(renderPrefix), known };
+  const far = all.map(renderPrefix).filter((prefix) => !NEAR.includes(prefix));
+  return { all: far, pods: pods.map(renderPrefix), known };
 }
 
 /** Applies raw objects; `null` instead of a spec deletes the object. */
@@ -84,6 +88,15 @@ describe("what is inside the cluster", () => {
     assert.deepEqual(podsOf("nobody"), []);
   });
 
+  test("is what is near to everybody, besides [8.2]", () => {
+    const cluster = new Cluster();
+    apply(cluster, node("n1", undefined, "169.254.7.7"), pod("web", "fe80::7"));
+    assert.deepEqual(cluster.prefixes({ extra: [] }).all.map(renderPrefix), NEAR);
+    const extra = prefixes("128.0.0.0/1");
+    const told = cluster.prefixes({ extra }).all.map(renderPrefix);
+    assert.deepEqual(told, ["128.0.0.0/1", "fe80::/10", "ff00::/8"]);
+  });
+
   test("is not known from addresses alone [8.2]", () => {
     const cluster = new Cluster();
     apply(cluster, node("n1", undefined, "192.168.1.1"), pod("web", "10.0.1.7"));
@@ -106,7 +119,7 @@ describe("what is inside the cluster", () => {
     assert.equal(cluster.prefixes({ extra: [] }), first);
     apply(cluster, pod("stray", "10.7.7.7"));
     const second = cluster.prefixes({ extra: [] });
-    assert.deepEqual(second.all.map(renderPrefix), ["10.0.1.0/24", "10.7.7.7/32"]);
+    assert.deepEqual(rendered(second).all, ["10.0.1.0/24", "10.7.7.7/32"]);
     apply(cluster, { ...pod("stray", "10.7.7.7"), spec: null });
     assert.deepEqual(rendered(cluster.prefixes({ extra: [] })), rendered(first));
   });

@@ -1,10 +1,11 @@
-// What is inside the cluster (rule 8.2), as prefixes: from the objects that say so, and from the
-// addresses of endpoints that no such prefix covers ("strays").
+// What is inside the cluster (rule 8.2), as prefixes: from the objects that say so, from the
+// addresses of endpoints that no such prefix covers ("strays"), and what is near to everybody.
 
 import { sameList } from "../lib/equal.ts";
 import { lowerBound } from "../lib/order.ts";
 import type { Address } from "../net/address.ts";
 import { familyOf } from "../net/address.ts";
+import { NEAR_PREFIXES } from "../net/near.ts";
 import type { Prefix } from "../net/prefix.ts";
 import {
   bitsOf,
@@ -68,7 +69,7 @@ export function fixedPrefixes(facts: PrefixFacts, extra: readonly Prefix[]): Fix
   }
   const described = [...podCIDRs, ...pools];
   return {
-    all: outermost([...described, ...serviceCidrs, ...extra, ...single]),
+    all: outermost([...described, ...serviceCidrs, ...extra, ...single, ...NEAR_PREFIXES]),
     pods: outermost(described.length > 0 ? described : extra),
     byNode,
     known: described.length + serviceCidrs.length + extra.length > 0,

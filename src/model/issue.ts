@@ -80,6 +80,11 @@ export const ISSUE_CODES = {
     meaning: "A watched file or directory cannot be read; its last good objects stay in force.",
     remedy: "Correct the file as the message says; replace files by renaming, not by writing.",
   },
+  UnreadableApi: {
+    severity: "error",
+    meaning: "The Kubernetes API, or a kind of it, cannot be read; its last objects stay in force.",
+    remedy: "Do as the message says; a node goes on with what it knew meanwhile.",
+  },
   UnknownField: {
     severity: "warning",
     meaning: "A field of a policy's spec has a name that the API does not have; it is ignored.",

@@ -44,6 +44,8 @@ export interface GatewayEntry {
 export interface Policy {
   readonly name: string;
   readonly createdAt: CreatedAt;
+  /** Which version of the spec this is, as the API server counts; 0 without one. */
+  readonly generation: number;
   /** From the annotation; undefined means the default setting. */
   readonly distribution: Distribution | undefined;
   /** In the order written. */

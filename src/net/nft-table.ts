@@ -2,7 +2,8 @@
 
 /** Where the kernel calls a base chain. */
 export interface NftHook {
-  readonly type: "filter" | "nat";
+  /** `route`: of output, where a changed mark has the packet routed again. */
+  readonly type: "filter" | "nat" | "route";
   readonly hook: string;
   readonly priority: number;
 }
@@ -21,6 +22,11 @@ export interface NftSet {
   readonly valueType: string | undefined;
   /** Keys may be prefixes, of which none lies within another. */
   readonly interval: boolean;
+  /**
+   * Most elements; undefined: no limit. With it the kernel keeps keys of four bytes in a hash table
+   * that is made for them, and a look-up takes half the time (nft_set_hash.c, nft_hash_fast_ops).
+   */
+  readonly elementsMax?: number;
   /** Key -> value, both as nft reads them; the value is empty in a set. */
   readonly elements: ReadonlyMap<string, string>;
 }
@@ -28,6 +34,11 @@ export interface NftSet {
 export interface NftTable {
   /** Name -> packets. */
   readonly counters: ReadonlyMap<string, number>;
+  /**
+   * Name -> how long connection tracking remembers TCP in some states, as in `close : 0`;
+   * undefined: found, so not comparable with what we would write.
+   */
+  readonly timeouts: ReadonlyMap<string, string | undefined>;
   readonly sets: ReadonlyMap<string, NftSet>;
   readonly chains: ReadonlyMap<string, NftChain>;
 }

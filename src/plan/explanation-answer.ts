@@ -58,7 +58,12 @@ export function renderOutcome(
   });
   switch (outcome.kind) {
     case "untouched":
-      return said("stays inside the cluster, untouched by policies", renderPlace(outcome.place));
+      return said(
+        outcome.place.kind === "link"
+          ? "is untouched by policies"
+          : "stays inside the cluster, untouched by policies",
+        renderPlace(outcome.place),
+      );
     case "no-source": {
       const { family } = outcome;
       const taken = endpoint.lost.some(({ address }) => familyOf(address) === family);
@@ -134,6 +139,8 @@ function renderPlace(place: ClusterPlace): string {
       return `it lies in ${renderPrefix(place.prefix)}, of IPPool ${place.name}`;
     case "cluster-cidr":
       return `it lies in ${renderPrefix(place.prefix)}, which was named as part of the cluster`;
+    case "link":
+      return `it lies in ${renderPrefix(place.prefix)}: link-local, multicast or broadcast`;
     default:
       return unreachable(place);
   }

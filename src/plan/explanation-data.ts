@@ -216,6 +216,7 @@ function placeData(place: ClusterPlace): Data {
     case "service-cidr":
     case "ip-pool":
     case "cluster-cidr":
+    case "link":
       return { ...place, prefix: renderPrefix(place.prefix) };
     default:
       return unreachable(place);

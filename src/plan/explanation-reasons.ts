@@ -124,7 +124,8 @@ function claimReason({ prefix, claims, outcome }: DestinationExplanation): Reaso
   }
   const cluster =
     outcome.kind === "untouched"
-      ? "it is part of it: what the policies say about it does not count [8.1]"
+      ? `it ${outcome.place.kind === "link" ? "does not go far" : "is part of it"}: what the \
+policies say about it does not count [8.1]`
       : "not an address of a node, pod or service, in no podCIDR, ServiceCIDR, IPPool or \
 --cluster-cidr; what the input does not describe, --cluster-cidr names";
   facts.push({ label: "cluster", text: cluster });

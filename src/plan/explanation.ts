@@ -189,14 +189,14 @@ export interface Claim {
 
 export type Defeat = "LongerPrefix" | "OlderPolicy" | "OwnExclusion";
 
-/** Part of the cluster that a destination lies in (rule 8.2). */
+/** Part of the cluster that a destination lies in (rule 8.2); `link`: link-local and the like. */
 export type ClusterPlace =
   | { readonly kind: "pod"; readonly name: string }
   | { readonly kind: "node"; readonly name: string }
   | { readonly kind: "service"; readonly name: string }
   | { readonly kind: "pod-cidr"; readonly node: string; readonly prefix: Prefix }
   | { readonly kind: "service-cidr" | "ip-pool"; readonly name: string; readonly prefix: Prefix }
-  | { readonly kind: "cluster-cidr"; readonly prefix: Prefix };
+  | { readonly kind: "cluster-cidr" | "link"; readonly prefix: Prefix };
 
 /** What becomes of a packet that opens a flow. */
 export type Outcome =

@@ -27,7 +27,7 @@ export const REASONS: readonly Reason[] = [
     name: "ClusterDestination",
     counter: "program",
     drop: false,
-    meaning: "a pod sent to the inside of the cluster; left alone",
+    meaning: "a pod sent to the inside of the cluster, or to something near; left alone",
     remedy: "",
   },
   {
@@ -69,8 +69,8 @@ export const REASONS: readonly Reason[] = [
     name: "SpoofedSource",
     counter: "program",
     drop: true,
-    meaning: "a pod sent with the address of another endpoint",
-    remedy: "find the pod behind the device that `sluice status` names; it forges addresses",
+    meaning: "a pod sent with the address of another endpoint, or with an egress IP",
+    remedy: "find the pod of this node that forges addresses, by tcpdump at the pods' devices",
   },
   {
     name: "SpoofedTunnel",
@@ -78,6 +78,13 @@ export const REASONS: readonly Reason[] = [
     drop: true,
     meaning: "a tunnel packet came from a node on which the inner source does not live",
     remedy: "if it lasts, compare the nodes' views with `sluice status`; else find the sender",
+  },
+  {
+    name: "SpoofedReply",
+    counter: "program",
+    drop: true,
+    meaning: "a node that is no gateway of this node's pods sent them a tunnel packet",
+    remedy: "find out who sends it there: answers come from gateways alone",
   },
   {
     name: "ForeignTunnel",

@@ -121,6 +121,11 @@ describe("an explanation as text", () => {
 address of pod shop/web-2.`,
     );
     assert.equal(
+      answer({ destination: "169.254.169.254" }),
+      `${from} 169.254.169.254 is untouched by policies, because it lies in 169.254.0.0/16: \
+link-local, multicast or broadcast.`,
+    );
+    assert.equal(
       answer({ destination: "2001:db8::1" }),
       "Traffic from shop/web-1 to 2001:db8::1 cannot be sent, because the endpoint has no IPv6 \
 address.",

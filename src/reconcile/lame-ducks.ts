@@ -1,6 +1,7 @@
 // Rows that a gateway no longer should have, kept for a while: other nodes may not have heard yet
 // that it left a policy, and go on sending new flows (rule 8.6).
 
+import { lowerBound } from "../lib/order.ts";
 import type { Address } from "../net/address.ts";
 import type { Row } from "../plan/row.ts";
 import { compareRows } from "../plan/row.ts";
@@ -8,56 +9,66 @@ import { compareRows } from "../plan/row.ts";
 /** How long a gateway serves new flows of a policy that it left. */
 export const LAME_DUCK_MS = 30_000;
 
+interface Kept {
+  readonly row: Row;
+  readonly untilMs: number;
+}
+
 export class LameDucks {
-  /** What was desired last, by source and destination. */
-  #desired: ReadonlyMap<string, Row>;
-  #kept = new Map<string, { readonly row: Row; readonly untilMs: number }>();
+  /** What was desired last, sorted. */
+  #desired: readonly Row[];
+  /** Sorted by row. */
+  #kept: readonly Kept[] = [];
 
   /** `found`: what the kernel holds of an earlier process, which counts as desired by it. */
-  constructor(found: Iterable<Row> = []) {
-    this.#desired = byKey(found);
+  constructor(found: readonly Row[] = []) {
+    this.#desired = found.toSorted(compareRows);
   }
 
   /**
-   * `rows` with those that left less than 30 s ago and whose source lives on another node, sorted.
-   * O(rows).
+   * `rows`, which are sorted, with those that left less than 30 s ago and whose source lives on
+   * another node. O(rows).
    */
   keep(
     rows: readonly Row[],
     at: { readonly nowMs: number; readonly isElsewhere: (source: Address) => boolean },
   ): readonly Row[] {
-    const desired = byKey(rows);
-    for (const [key, row] of this.#desired) {
-      if (!desired.has(key)) this.#kept.set(key, { row, untilMs: at.nowMs + LAME_DUCK_MS });
-    }
-    this.#desired = desired;
-    for (const [key, { row, untilMs }] of this.#kept) {
-      const over = untilMs <= at.nowMs || desired.has(key) || !at.isElsewhere(row.source);
-      if (over) this.#kept.delete(key);
-    }
-    if (this.#kept.size === 0) return rows;
+    const left = missingFrom(rows, this.#desired);
+    this.#desired = rows;
+    const untilMs = at.nowMs + LAME_DUCK_MS;
+    const kept = [...this.#kept, ...left.map((row) => ({ row, untilMs }))].filter((one) => {
+      return one.untilMs > at.nowMs && at.isElsewhere(one.row.source) && !holds(rows, one.row);
+    });
+    this.#kept = kept.sort((a, b) => compareRows(a.row, b.row));
+    if (kept.length === 0) return rows;
     return [...rows, ...this.rows()].sort(compareRows);
   }
 
-  /** Those that are kept, in no order. */
+  /** Those that are kept, sorted. */
   rows(): readonly Row[] {
-    return [...this.#kept.values()].map(({ row }) => row);
+    return this.#kept.map(({ row }) => row);
   }
 
   /** When the next one ends; undefined: none is kept. */
   get nextMs(): number | undefined {
-    let next: number | undefined;
-    for (const { untilMs } of this.#kept.values()) next = Math.min(next ?? untilMs, untilMs);
-    return next;
+    const [first, ...rest] = this.#kept;
+    return rest.reduce((least, { untilMs }) => Math.min(least ?? untilMs, untilMs), first?.untilMs);
   }
 }
 
-function byKey(rows: Iterable<Row>): ReadonlyMap<string, Row> {
-  const map = new Map<string, Row>();
-  for (const row of rows) map.set(keyOf(row), row);
-  return map;
+/** The rows of `before` whose keys `rows` lacks; both sorted. */
+function missingFrom(rows: readonly Row[], before: readonly Row[]): Row[] {
+  const missing: Row[] = [];
+  let at = 0;
+  for (const row of before) {
+    while (at < rows.length && compareRows(rows[at] as Row, row) < 0) at++;
+    const same = at < rows.length && compareRows(rows[at] as Row, row) === 0;
+    if (!same) missing.push(row);
+  }
+  return missing;
 }
 
-function keyOf({ source, destination }: Row): string {
-  return source + destination;
+function holds(rows: readonly Row[], row: Row): boolean {
+  const found = rows[lowerBound(rows, row, compareRows)];
+  return found !== undefined && compareRows(found, row) === 0;
 }

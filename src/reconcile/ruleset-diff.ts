@@ -21,7 +21,12 @@ export function renderChange({ table, from, to }: RulesetChange): string {
   return `delete table ${name}\n${whole(name, from, to)}`;
 }
 
-const EMPTY: NftTable = { counters: new Map(), sets: new Map(), chains: new Map() };
+const EMPTY: NftTable = {
+  counters: new Map(),
+  timeouts: new Map(),
+  sets: new Map(),
+  chains: new Map(),
+};
 
 /** The table from nothing, with the counts that `from` has. */
 function whole(table: string, { counters }: NftTable, to: NftTable): string {
@@ -59,6 +64,10 @@ function changes(
     const packets = counts.get(name) ?? 0;
     lines.push(`add counter ${table} ${name} { packets ${packets} bytes 0 ; }`);
   }
+  for (const [name, policy] of to.timeouts) {
+    const body = `protocol tcp ; l3proto ip ; policy = { ${policy} } ;`;
+    if (!from.timeouts.has(name)) lines.push(`add ct timeout ${table} ${name} { ${body} }`);
+  }
   for (const [name, set] of to.sets) {
     if (!from.sets.has(name)) lines.push(declareSet(table, name, set));
   }
@@ -78,7 +87,8 @@ function changes(
 function declareSet(table: string, name: string, set: NftSet): string {
   const flags = set.interval ? " flags interval ;" : "";
   const [kind, value] = set.valueType === undefined ? ["set", ""] : ["map", ` : ${set.valueType}`];
-  return `add ${kind} ${table} ${name} { type ${set.keyType}${value} ;${flags} }`;
+  const size = set.elementsMax === undefined ? "" : ` size ${set.elementsMax} ;`;
+  return `add ${kind} ${table} ${name} { type ${set.keyType}${value} ;${flags}${size} }`;
 }
 
 function declareChain(table: string, name: string, { hook }: NftChain): string {
@@ -123,12 +133,14 @@ function listed(verb: "add" | "delete", set: string, elements: readonly string[]
 function removals(table: string, from: NftTable, to: NftTable): string[] {
   const chains = [...from.chains.keys()].filter((name) => !to.chains.has(name));
   const sets = [...from.sets.keys()].filter((name) => !to.sets.has(name));
+  const timeouts = [...from.timeouts.keys()].filter((name) => !to.timeouts.has(name));
   const counters = [...from.counters.keys()].filter((name) => !to.counters.has(name));
   return [
     // They may lead to each other, and maps to them.
     ...chains.map((name) => `flush chain ${table} ${name}`),
     ...sets.map((name) => `delete set ${table} ${name}`),
     ...chains.map((name) => `delete chain ${table} ${name}`),
+    ...timeouts.map((name) => `delete ct timeout ${table} ${name}`),
     ...counters.map((name) => `delete counter ${table} ${name}`),
   ];
 }

@@ -61,3 +61,8 @@ export function base(name: string, hook: NftHook, rules: readonly string[]): Nam
 export function hex(bits: number): string {
   return `0x${bits.toString(16)}`;
 }
+
+/** A new flow waits unless its device and source are those of a classified pod (rule 8.7). */
+export function hold(ip: "ip" | "ip6"): string {
+  return `iifname . ${ip} saddr != @classified${ip === "ip" ? 4 : 6} goto drop_Unclassified`;
+}

@@ -25,13 +25,16 @@ const EMPTY: NodeDatapath = {
 interface More {
   readonly settings?: Partial<DatapathSettings>;
   readonly retained?: NftTable;
+  readonly hasTimeouts?: boolean;
 }
 
-function build(desired: Partial<NodeDatapath> = {}, { settings, retained }: More = {}): NftTable {
+function build(desired: Partial<NodeDatapath> = {}, more: More = {}): NftTable {
+  const { settings, retained, hasTimeouts = true } = more;
   return buildRuleset({
     settings: { ...DEFAULT_SETTINGS, ...settings },
     desired: { ...EMPTY, ...desired },
     tunnelMtu: 1450,
+    hasTimeouts,
     retained,
   });
 }
@@ -134,18 +137,25 @@ test("a new element is a transaction of one line", () => {
 test("an index comes with its chains first and goes with them last", () => {
   const gateways = [{ index: 1, address: address("192.168.1.2") }];
   assert.deepEqual(change(build(), build({ gateways })), [
+    "add chain inet sluice offer_1001",
     "add chain inet sluice begin_1001",
     "add chain inet sluice keep_1001",
+    "add rule inet sluice offer_1001 ct direction original ct mark & 0x3fff == 0x1001 accept",
+    "add rule inet sluice offer_1001 goto proposed",
     "add rule inet sluice begin_1001 ct mark set ct mark & 0xffffc000 | 0x1001",
     "add rule inet sluice keep_1001 meta mark set meta mark & 0xffffc000 | 0x1001",
+    "add element inet sluice offer { 0x1001 : goto offer_1001 }",
     "add element inet sluice begin { 0x1001 : goto begin_1001 }",
     "add element inet sluice keep { 0x1001 : goto keep_1001 }",
   ]);
   assert.deepEqual(change(build({ gateways }), build()), [
+    "delete element inet sluice offer { 0x1001 : goto offer_1001 }",
     "delete element inet sluice begin { 0x1001 : goto begin_1001 }",
     "delete element inet sluice keep { 0x1001 : goto keep_1001 }",
+    "flush chain inet sluice offer_1001",
     "flush chain inet sluice begin_1001",
     "flush chain inet sluice keep_1001",
+    "delete chain inet sluice offer_1001",
     "delete chain inet sluice begin_1001",
     "delete chain inet sluice keep_1001",
   ]);
@@ -158,6 +168,17 @@ test("a set of another type has the table made anew, and counts go on", () => {
   const lines = change(from, to);
   assert.deepEqual(lines.slice(0, 2), ["delete table inet sluice", "add table inet sluice"]);
   assert.ok(lines.includes("add counter inet sluice Invalid { packets 7 bytes 0 ; }"));
+});
+
+test("time-outs come before the rule that uses them, where the kernel has any", () => {
+  const [without, all] = [build({}, { hasTimeouts: false }), build()];
+  const policy = "{ protocol tcp ; l3proto ip ; policy = { close : 0 } ; }";
+  const rule = 'add rule inet sluice begun meta l4proto tcp ct timeout set "policy_tcp"';
+  const [first, flush, second] = change(without, all);
+  assert.equal(first, `add ct timeout inet sluice policy_tcp ${policy}`);
+  assert.deepEqual([flush, second], ["flush chain inet sluice begun", rule]);
+  assert.equal(change(all, without).at(-1), "delete ct timeout inet sluice policy_tcp");
+  assert.doesNotMatch(change(undefined, without).join("\n"), /timeout/);
 });
 
 test("told to allow, unclassified pods are not asked for", () => {

@@ -1,11 +1,19 @@
-// The nftables table of a node: its sets from the datapath that is wanted, its chains from the
-// settings (ruleset-chains.ts). What is written of it is the business of ruleset-diff.ts.
+// The nftables table of a node. Its sets follow from the datapath that is wanted, its chains from
+// the settings (ruleset-decide.ts, ruleset-guards.ts); what is written of it is the business of
+// ruleset-diff.ts. What the kernel asks of each packet:
+//
+//   raw          tunnel packets are nobody's connection
+//   prerouting   decide: new flows take the proposal, known ones what they began with
+//   output       errors of this node about answers go the way of the flow that they are about
+//   input        guard: who may send to the tunnel
+//   forward      guard: tunnel port, unclassified pods, services that lead outside
+//   postrouting  translate, then guard: nothing of ours leaves with another address
 //
 // Sets of addresses come in pairs, one per family: `cluster4` and `cluster6`. A flow is a class and
-// an index (mark.ts): each has one chain that puts it into the connection's mark when a flow begins
-// and one that puts it into the packet's mark when a flow goes on, reached by the maps `begin` and
-// `keep`. The chains carry constants, since nft cannot combine two registers, and the bits of
-// others must survive.
+// an index (mark.ts). Each has three chains, reached by maps of their names: `offer` for packets
+// that propose what their flow began with, `begin` puts it into the connection's mark when a flow
+// begins, `keep` into the packet's mark when a flow goes on. The chains carry constants, since nft
+// cannot combine two registers, and the bits of others must survive.
 
 import type { Address, Family } from "../net/address.ts";
 import { FAMILIES, familyOf, parseAddress, renderAddress } from "../net/address.ts";
@@ -16,32 +24,65 @@ import { prefixAddress, prefixFamily, prefixLength, prefixOf } from "../net/pref
 import { renderPrefix } from "../net/prefix.ts";
 import { REASONS } from "../plan/reason.ts";
 import type { DatapathSettings, NodeDatapath } from "./datapath.ts";
-import { encodeMark, MARK_MASK, shiftMark } from "./mark.ts";
-import { flowChains, flowName, standingChains } from "./ruleset-chains.ts";
+import { encodeMark, INDEX_MAX, INDEX_REPLY, MARK_MASK, shiftMark } from "./mark.ts";
+import { decidingChains, flowChains, flowName, POLICY_TCP } from "./ruleset-decide.ts";
+import { guardChains } from "./ruleset-guards.ts";
+import type { NamedChain } from "./ruleset-words.ts";
+import { called } from "./ruleset-words.ts";
+
+/**
+ * A connection that was reset is over at once. The kernel would remember it for ten seconds and,
+ * when the server had reset it, take its client's next one for the same: an old plan's.
+ */
+const TIMEOUTS: ReadonlyMap<string, string> = new Map([[POLICY_TCP, "close : 0"]]);
+
+/** A table to find out with whether the kernel has time-outs. */
+export const TIMEOUTS_ALONE: NftTable = {
+  counters: new Map(),
+  timeouts: TIMEOUTS,
+  sets: new Map(),
+  chains: new Map(),
+};
 
 export interface RulesetInput {
   readonly settings: DatapathSettings;
   readonly desired: NodeDatapath;
   /** MTU of the tunnel device, in bytes: what TCP is told to fit into. */
   readonly tunnelMtu: number;
+  /** The kernel lets a rule say how long connection tracking remembers a flow. */
+  readonly hasTimeouts: boolean;
   /** Of this table the elements of sets and maps stay, beside what is desired. */
   readonly retained: NftTable | undefined;
 }
 
+/** Every class with every index, and what else a mark may say. */
+const FLOWS_MAX = 16_384;
+/** As in the programs' map of nodes (bpf/maps.h). */
+const NODES_MAX = 65_536;
+
 /** The table as it should be. Counters start at zero. */
 export function buildRuleset(input: RulesetInput): NftTable {
-  const { settings, retained } = input;
+  const { settings, desired, tunnelMtu, hasTimeouts, retained } = input;
   const flows = flowsOf(input);
+  const counted = REASONS.filter(({ counter }) => counter === "nftables").map(({ name }) => name);
   const chains = new Map<string, NftChain>([
     ...flowChains(flows, settings),
-    ...standingChains(settings, input.tunnelMtu),
+    ...counted.map(dropping),
+    ...decidingChains(settings, hasTimeouts),
+    ...guardChains(settings, { self: renderAddress(desired.self), mtu: tunnelMtu }),
   ]);
   const sets = new Map<string, NftSet>();
-  for (const [name, set] of [...addressSets(input.desired), ...markMaps(input, flows)]) {
+  for (const [name, set] of [...addressSets(desired), ...markMaps(input, flows)]) {
     sets.set(name, union(set, retained?.sets.get(name)));
   }
-  const counted = REASONS.filter(({ counter }) => counter === "nftables");
-  return { counters: new Map(counted.map(({ name }) => [name, 0])), sets, chains };
+  const counters = new Map(counted.map((name) => [name, 0]));
+  const timeouts = hasTimeouts ? TIMEOUTS : new Map<string, string>();
+  return { counters, timeouts, sets, chains };
+}
+
+/** Where the other chains send what is dropped for a reason (plan/reason.ts). */
+function dropping(reason: string): NamedChain {
+  return [`drop_${reason}`, called([`counter name ${reason} drop`])];
 }
 
 /** What the set is called that holds addresses of a family. */
@@ -53,7 +94,9 @@ type NamedSet = readonly [name: string, set: NftSet];
 
 function addressSets(desired: NodeDatapath): NamedSet[] {
   const nodes = desired.nodes.filter((address) => familyOf(address) === "IPv4");
-  const sets: NamedSet[] = [["nodes", listSet("ipv4_addr", nodes.map(renderAddress))]];
+  const sets: NamedSet[] = [
+    ["nodes", { ...listSet("ipv4_addr", nodes.map(renderAddress)), elementsMax: NODES_MAX }],
+  ];
   for (const family of FAMILIES) {
     const ours = (address: Address) => familyOf(address) === family;
     const type = typeOf(family);
@@ -62,7 +105,10 @@ function addressSets(desired: NodeDatapath): NamedSet[] {
     sets.push(
       [setOf("cluster", family), prefixSet(family, desired.clusterPrefixes)],
       [setOf("own_pods", family), prefixSet(family, desired.ownPodPrefixes)],
-      [setOf("egress", family), listSet(type, egress.map(renderAddress))],
+      [
+        setOf("egress", family),
+        { ...listSet(type, egress.map(renderAddress)), elementsMax: INDEX_MAX },
+      ],
       [setOf("selected", family), listSet(type, desired.selected.filter(ours).map(renderAddress))],
       [
         setOf("classified", family),
@@ -87,7 +133,14 @@ function markMaps({ desired, settings }: RulesetInput, flows: readonly number[])
   const { markShift } = settings;
   const verdicts = (name: string) =>
     flows.map((flow) => [markKey(flow, markShift), `goto ${flowName(name, flow)}`] as const);
+  const reply = encodeMark("tunnel", INDEX_REPLY, 0);
+  const offers = [
+    [markKey(0, markShift), "goto unmarked"] as const,
+    ...verdicts("offer"),
+    [markKey(reply, markShift), "goto answer"] as const,
+  ];
   const maps: NamedSet[] = [
+    ["offer", map("verdict", offers)],
     ["begin", map("verdict", verdicts("begin"))],
     ["keep", map("verdict", verdicts("keep"))],
   ];
@@ -138,7 +191,10 @@ function prefixSet(family: Family, prefixes: readonly Prefix[]): NftSet {
 }
 
 function map(valueType: string, pairs: readonly (readonly [string, string])[]): NftSet {
-  return { keyType: "mark", valueType, interval: false, elements: new Map(pairs) };
+  return {
+    ...{ keyType: "mark", valueType, interval: false, elementsMax: FLOWS_MAX },
+    elements: new Map(pairs),
+  };
 }
 
 /** Both sets' elements; where both have a key, the value of `set`. */

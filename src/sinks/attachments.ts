@@ -11,6 +11,7 @@ import {
   ensureHooks,
   NO_DEVICE,
   queryFilter,
+  readFilterName,
 } from "../drivers/kernel/traffic-control.ts";
 import { OperationError } from "../lib/operation-error.ts";
 
@@ -95,8 +96,9 @@ export function findAttached(devices: Iterable<number>): number[] {
   const found = new Set<number>();
   for (const ifindex of devices) {
     for (const direction of DIRECTIONS) {
-      const id = unlessGone(() => queryFilter(placeOf(ifindex, direction))) ?? 0;
-      if (id !== 0 && isOurs(id)) found.add(id);
+      const place = placeOf(ifindex, direction);
+      const id = unlessGone(() => queryFilter(place)) ?? 0;
+      if (id !== 0 && isOurs(place, id)) found.add(id);
     }
   }
   return [...found];
@@ -140,7 +142,7 @@ function attach({ ifindex, direction, program }: Attachment): Done {
   const done = unlessGone((): Done => {
     const present = queryFilter(place);
     if (present === program.id) return "unchanged";
-    if (present !== 0 && !isOurs(present)) {
+    if (present !== 0 && !isOurs(place, present)) {
       const target = `${direction} of the device ${ifindex}`;
       const detail = `the program ${present} of somebody else has the place of ours`;
       throw new OperationError({ code: "ForeignFilter", op: "bpf_tc_query", target, detail });
@@ -156,7 +158,7 @@ function detach(ifindex: number, direction: Direction): Done {
   const place = placeOf(ifindex, direction);
   const done = unlessGone((): Done => {
     const present = queryFilter(place);
-    if (present === 0 || !isOurs(present)) return "nothing";
+    if (present === 0 || !isOurs(place, present)) return "nothing";
     detachFilter(place);
     return "detached";
   });
@@ -173,9 +175,17 @@ function unlessGone<T>(work: () => T): T | undefined {
   }
 }
 
-/** A program that is gone meanwhile was not ours to keep either. */
-function isOurs(program: number): boolean {
-  return readProgram(program)?.name.startsWith(NAME_PREFIX) ?? true;
+/**
+ * A program that is gone meanwhile was not ours to keep either. To ask for a program by its number
+ * takes CAP_SYS_ADMIN, which an agent in a container lacks: then the filter's own name tells.
+ */
+function isOurs(place: FilterPlace, program: number): boolean {
+  try {
+    return readProgram(program)?.name.startsWith(NAME_PREFIX) ?? true;
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.code !== "EPERM") throw error;
+    return readFilterName(place)?.startsWith(NAME_PREFIX) ?? true;
+  }
 }
 
 function placeOf(ifindex: number, direction: Direction): FilterPlace {

@@ -1,5 +1,6 @@
 // Our programs' maps in the kernel: makes what is pinned equal to what the datapath should be.
 // Load, diff, apply; only differences; all maps are written before anything is deleted from one.
+// They are loaded at first and when somebody doubts: nobody else writes them.
 
 import type { BatchResult } from "../drivers/kernel/batch.ts";
 import type { BpfMap } from "../drivers/kernel/bpf-map.ts";
@@ -26,6 +27,8 @@ export interface DatapathMapOutcome {
 export interface OpenMap {
   readonly layout: DatapathMap;
   readonly map: BpfMap;
+  /** What it holds; undefined: to be looked at. Kept by `applyDatapathMaps`. */
+  held: Entries | undefined;
 }
 
 const NOTHING: BatchResult = { done: 0, error: undefined };
@@ -42,12 +45,15 @@ export async function applyDatapathMaps(
   { prune }: { readonly prune: boolean },
 ): Promise<DatapathMapOutcome[]> {
   const works: MapWork[] = [];
-  for (const { layout, map } of maps) {
-    works.push(new MapWork(layout, map, layout.encode(desired), await map.dump()));
+  for (const { layout, map, held } of maps) {
+    works.push(new MapWork(layout, map, layout.encode(desired), held ?? (await map.dump())));
   }
+  // If this is not done to its end, nobody knows.
+  for (const map of maps) map.held = undefined;
   for (const work of works) await work.write();
   if (prune) for (const work of works.toReversed()) await work.delete();
   for (const work of works) await work.writeRest();
+  for (const [i, map] of maps.entries()) map.held = works[i]?.held;
   return works.map((work) => work.outcome(prune));
 }
 
@@ -84,6 +90,13 @@ class MapWork {
     if (error === undefined || !FULL.has(error.code) || this.#deleted.done === 0) return;
     const again = await this.#writeFrom(done);
     this.#wrote = { done: done + again.done, error: again.error };
+  }
+
+  /** What the map holds now; undefined: not what is desired. */
+  get held(): Entries | undefined {
+    const { writes, unwanted } = this.#difference;
+    const done = this.#wrote.done === writes.length && this.#deleted.done === unwanted.length;
+    return done ? this.#desired : undefined;
   }
 
   outcome(prune: boolean): DatapathMapOutcome {

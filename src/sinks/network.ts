@@ -1,10 +1,13 @@
 // The node's network beside nftables: the tunnel device, policy rules, routes, settings of the
-// kernel, and what connection tracking must forget. Only differences are written, and each apply
-// reads first, so that what somebody else removed comes back.
+// kernel, and what connection tracking must forget. Only differences are written. What was found or
+// made right is not looked at again until it should be otherwise, its devices changed, or somebody
+// doubts: then what somebody else removed comes back.
 //
 // Ours are: the device by its name and kind; rules by protocol number and priority; routes by
 // protocol number and table; settings by what we remember of them.
 
+import { present } from "../lib/assert.ts";
+import { sameValue } from "../lib/equal.ts";
 import { runCommand } from "../drivers/kernel/command.ts";
 import { deleteFlowsFrom, deleteFlowsMarked } from "../drivers/kernel/conntrack.ts";
 import { runIpBatch } from "../drivers/kernel/ip-batch.ts";
@@ -12,12 +15,13 @@ import { readMarkRules, readProtocolRoutes } from "../drivers/kernel/ip-policy.t
 import { hasIPv6, readSysctl, writeSysctl } from "../drivers/kernel/sysctl.ts";
 import type { Address, Family } from "../net/address.ts";
 import { FAMILIES } from "../net/address.ts";
-import type { KernelState } from "../net/kernel-state.ts";
+import type { KernelState, Link } from "../net/kernel-state.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
 import { CLASS_MASK, encodeMark, shiftMark } from "../reconcile/mark.ts";
 import { diffRouting, isOurRule, shiftsOf } from "../reconcile/routing-diff.ts";
 import type { Routing } from "../reconcile/routing.ts";
 import { buildRouting, isOurTable } from "../reconcile/routing.ts";
+import { tunnelMtuOn } from "../reconcile/tunnel.ts";
 import { FoundSysctls } from "./found-sysctls.ts";
 import { ensureTunnel, isOurTunnel } from "./tunnel-device.ts";
 
@@ -37,9 +41,10 @@ export interface NetworkOutcome {
 export interface Network {
   /**
    * Makes the tunnel device if it is missing, repairs it if it differs, and gives its ifindex.
-   * `underlayMtu` in bytes. A device of its name that is not ours is refused: `ForeignDevice`.
+   * `underlayMtu` in bytes; `links`: those of the kernel now. A device of its name that is not ours
+   * is refused: `ForeignDevice`.
    */
-  ensureTunnel(underlayMtu: number): Promise<number>;
+  ensureTunnel(underlayMtu: number, links: readonly Link[]): Promise<number>;
   /**
    * Rules, routes and settings as desired; the tunnel device must be there. `prune`: all sources
    * are synced, so what of ours nobody wants may go.
@@ -51,50 +56,107 @@ export interface Network {
   ): Promise<NetworkOutcome>;
   /** Makes connection tracking forget all flows that these addresses opened (rule 8.10). */
   forget(addresses: readonly Address[]): Promise<void>;
+  /** Something of ours may have been changed: the next calls look what is there. */
+  doubt(): void;
 }
 
 /** Touches nothing before it is used. */
-export function openNetwork({ settings, stateDirectory }: NetworkOptions): Network {
-  const sysctls = new FoundSysctls(stateDirectory);
-  return {
-    ensureTunnel: (underlayMtu) => ensureTunnel(settings, underlayMtu),
-    async apply(desired, { routes }, { prune }) {
-      let written = setTunnelSysctls(settings.tunnelDevice);
-      const families = FAMILIES.filter((family) => carries(settings, family));
-      const pairs = await Promise.all(
-        families.map(async (family) => {
-          const actual = await readOurs(settings, family);
-          return { family, wanted: buildRouting({ family, settings, desired, routes }), actual };
-        }),
-      );
-      // IPv6 has no rp_filter.
-      const marked = new Set(
-        pairs
-          .filter(({ family }) => family === "IPv4")
-          .flatMap(({ wanted }) => wanted.marked.map(validMark)),
-      );
-      for (const path of marked) written += sysctls.set(path, ENABLED) ? 1 : 0;
-      const changes = pairs.map((pair) => ({ ...pair, ...diffRouting({ settings, ...pair }) }));
-      for (const { family, writes } of changes) {
-        await runIpBatch(family, writes);
-        written += writes.length;
-      }
-      if (!prune) return { written, deleted: 0 };
-      let deleted = 0;
-      const found = shiftsOf(pairs.flatMap(({ actual }) => actual.rules));
-      // Of an agent that was told otherwise: nobody reads these marks any more.
-      await forgetShifted(found.filter((shift) => shift !== settings.markShift));
-      for (const { family, deletes } of changes) {
-        await runIpBatch(family, deletes);
-        deleted += deletes.length;
-      }
-      deleted += sysctls.restore({ kept: marked, ours: ENABLED });
-      return { written, deleted };
-    },
-    async forget(addresses) {
-      for (const address of addresses) await deleteFlowsFrom(address);
-    },
-  };
+export function openNetwork(options: NetworkOptions): Network {
+  return new NodeNetwork(options);
+}
+
+/** What was right when it was looked at last. */
+interface Settled {
+  readonly wanted: readonly Routing[];
+  /** Of the devices that our routes name: the kernel drops routes with them, and says nothing. */
+  readonly links: readonly Link[];
+}
+
+class NodeNetwork implements Network {
+  readonly #settings: DatapathSettings;
+  readonly #sysctls: FoundSysctls;
+  #tunnel: { readonly link: Link; readonly underlayMtu: number } | undefined;
+  #settled: Settled | undefined;
+
+  constructor({ settings, stateDirectory }: NetworkOptions) {
+    this.#settings = settings;
+    this.#sysctls = new FoundSysctls(stateDirectory);
+  }
+
+  async ensureTunnel(underlayMtu: number, links: readonly Link[]): Promise<number> {
+    const link = links.find(({ name }) => name === this.#settings.tunnelDevice);
+    const now = link === undefined ? undefined : { link, underlayMtu };
+    if (now !== undefined && sameValue(now, this.#tunnel)) return now.link.ifindex;
+    this.#tunnel = undefined;
+    const ifindex = await ensureTunnel(this.#settings, underlayMtu);
+    // What was just repaired is known as it was before.
+    const right = now?.link.ifindex === ifindex && now.link.mtu === tunnelMtuOn(underlayMtu);
+    if (right && now.link.up) this.#tunnel = now;
+    return ifindex;
+  }
+
+  async apply(
+    desired: NodeDatapath,
+    { routes, links }: KernelState,
+    { prune }: { readonly prune: boolean },
+  ): Promise<NetworkOutcome> {
+    const { tunnelDevice } = this.#settings;
+    const written = setTunnelSysctls(tunnelDevice);
+    const families = FAMILIES.filter((family) => carries(this.#settings, family));
+    const wanted = families.map((family) => {
+      return buildRouting({ family, settings: this.#settings, desired, routes });
+    });
+    const devices = new Set([tunnelDevice, ...wanted.flatMap(({ marked }) => marked)]);
+    const now: Settled = { wanted, links: links.filter(({ name }) => devices.has(name)) };
+    if (sameValue(now, this.#settled)) return { written, deleted: 0 };
+    this.#settled = undefined;
+    const outcome = await this.#write(families, wanted, { prune });
+    if (outcome.left === 0) this.#settled = now;
+    return { written: written + outcome.written, deleted: outcome.deleted };
+  }
+
+  async forget(addresses: readonly Address[]): Promise<void> {
+    for (const address of addresses) await deleteFlowsFrom(address);
+  }
+
+  doubt(): void {
+    this.#tunnel = undefined;
+    this.#settled = undefined;
+  }
+
+  /** `left`: what nobody wants, and may not go yet. */
+  async #write(
+    families: readonly Family[],
+    routings: readonly Routing[],
+    { prune }: { readonly prune: boolean },
+  ): Promise<NetworkOutcome & { readonly left: number }> {
+    const settings = this.#settings;
+    const changes = await Promise.all(
+      families.map(async (family, i) => {
+        const wanted = present(routings[i], family);
+        const actual = await readOurs(settings, family);
+        const difference = diffRouting({ family, settings, wanted, actual });
+        return { family, shifts: shiftsOf(actual.rules), ...difference };
+      }),
+    );
+    // IPv6 has no rp_filter.
+    const marked = new Set(routings[families.indexOf("IPv4")]?.marked.map(validMark));
+    let written = 0;
+    for (const path of marked) written += this.#sysctls.set(path, ENABLED) ? 1 : 0;
+    for (const { family, writes } of changes) {
+      await runIpBatch(family, writes);
+      written += writes.length;
+    }
+    const unwanted = changes.reduce((sum, { deletes }) => sum + deletes.length, 0);
+    if (!prune) return { written, deleted: 0, left: unwanted };
+    const found = new Set(changes.flatMap(({ shifts }) => shifts));
+    found.delete(settings.markShift);
+    // Of an agent that was told otherwise: nobody reads these marks any more.
+    await forgetShifted([...found]);
+    for (const { family, deletes } of changes) await runIpBatch(family, deletes);
+    const restored = this.#sysctls.restore({ kept: marked, ours: ENABLED });
+    return { written, deleted: unwanted + restored, left: 0 };
+  }
 }
 
 /**

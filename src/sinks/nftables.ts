@@ -3,18 +3,23 @@
 // kernel has: sets by difference, all rules anew, counters going on.
 
 import {
+  canTransact,
   deleteTable,
   digestTable,
   readCounters,
   readTable,
   runTransaction,
 } from "../drivers/kernel/nft.ts";
-import { readLink } from "../drivers/kernel/ip-link.ts";
 import type { NftTable } from "../net/nft-table.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
-import { buildRuleset } from "../reconcile/ruleset.ts";
+import { buildRuleset, TIMEOUTS_ALONE } from "../reconcile/ruleset.ts";
 import { renderChange } from "../reconcile/ruleset-diff.ts";
-import { TUNNEL_MTU_DEFAULT } from "../reconcile/tunnel.ts";
+
+export interface RulesetHow {
+  readonly prune: boolean;
+  /** Of the tunnel device, in bytes. */
+  readonly tunnelMtu: number;
+}
 
 /** One call at a time, verify and counters excepted. All throw nothing but OperationError. */
 export interface Nftables {
@@ -22,10 +27,7 @@ export interface Nftables {
    * Makes the table what is desired. Without `prune` no element of a set or map goes: sources are
    * not synced, so what nobody mentioned may still be wanted. `changed`: the table was not so.
    */
-  apply(
-    desired: NodeDatapath,
-    how: { readonly prune: boolean },
-  ): Promise<{ readonly changed: boolean }>;
+  apply(desired: NodeDatapath, how: RulesetHow): Promise<{ readonly changed: boolean }>;
   /** False: the table is not as the last apply left it; the next one starts from what is there. */
   verify(): Promise<boolean>;
   /** Reason (plan/reason.ts) -> packets; empty without a table. */
@@ -41,26 +43,38 @@ export async function removeNftables({ nftTable }: DatapathSettings): Promise<vo
   await deleteTable(nftTable);
 }
 
+function hasTimeouts(name: string): Promise<boolean> {
+  const table = `${name}_trial`;
+  return canTransact(renderChange({ table, from: undefined, to: TIMEOUTS_ALONE }), table);
+}
+
 class NftablesSink implements Nftables {
   readonly #settings: DatapathSettings;
   /** What is there as we wrote it; undefined: look. */
   #written: NftTable | undefined;
   /** Of the table after our last transaction. */
   #digest: string | undefined;
+  /** Whether the kernel has time-outs; undefined: it was not asked. */
+  #hasTimeouts: boolean | undefined;
 
   constructor(settings: DatapathSettings) {
     this.#settings = settings;
   }
 
-  async apply(desired: NodeDatapath, { prune }: { prune: boolean }): Promise<{ changed: boolean }> {
-    const { nftTable: table, tunnelDevice } = this.#settings;
+  async apply(
+    desired: NodeDatapath,
+    { prune, tunnelMtu }: RulesetHow,
+  ): Promise<{ changed: boolean }> {
+    const { nftTable: table } = this.#settings;
     const known = this.#written;
     const before = known === undefined ? await digestTable(table) : this.#digest;
     const from = known ?? (await readTable(table));
+    this.#hasTimeouts ??= await hasTimeouts(table);
     const to = buildRuleset({
       settings: this.#settings,
       desired,
-      tunnelMtu: (await readLink(tunnelDevice))?.mtu ?? TUNNEL_MTU_DEFAULT,
+      tunnelMtu,
+      hasTimeouts: this.#hasTimeouts,
       retained: prune ? undefined : from,
     });
     const text = renderChange({ table, from, to });

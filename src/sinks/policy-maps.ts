@@ -2,8 +2,8 @@
 // Load, diff, apply; writes before deletes, only differences (rule 7.8). Which rows fit into a full
 // map is the plan's decision (rule 7.9); here it is only reported how many did.
 //
-// What is in a map is always read by a dump: a look-up answers with the longest prefix, so it
-// cannot say whether one exact entry is there.
+// What is in a map is read by a dump, at first and when somebody doubts: a look-up answers with the
+// longest prefix, so it cannot say whether one exact entry is there.
 
 import { join } from "node:path";
 import type { BatchResult } from "../drivers/kernel/batch.ts";
@@ -52,6 +52,8 @@ export interface PolicyMaps {
    * what nobody wants may go. One call at a time.
    */
   apply(rows: Iterable<Row>, options: { readonly prune: boolean }): Promise<MapOutcome[]>;
+  /** Somebody else may have written: the next `apply` looks what is there. */
+  doubt(): void;
   /** Lets go of the maps; what is pinned stays. */
   close(): void;
 }
@@ -85,6 +87,7 @@ export function openPolicyMaps(options: PolicyMapsOptions): PolicyMaps {
       for (const map of maps) outcomes.push(await map.apply(rows, how));
       return outcomes;
     },
+    doubt: () => maps.forEach((map) => map.doubt()),
     close: () => maps.forEach((map) => map.close()),
   };
 }
@@ -163,6 +166,8 @@ class PolicyMap {
   readonly #onBatch: PolicyMapsOptions["onBatch"];
   /** Keys that an `apply` wanted and that were not removed since. */
   #known: KeyTable;
+  /** What the map holds; undefined: to be looked at. */
+  #held: Entries | undefined;
 
   constructor(layout: MapLayout, map: BpfMap, { directory, onBatch }: PolicyMapsOptions) {
     this.layout = layout;
@@ -186,8 +191,9 @@ class PolicyMap {
     // Others may empty the BPF file system, and readers look for the map there.
     keepPinned(this.#path, (path) => this.#map.pin(path));
     const desired = encodeRows(this.layout, rows);
-    const actual = await this.#map.dump();
-    maskKeys(this.layout, actual);
+    const actual = this.#held ?? (await this.#load());
+    // If this is not done to its end, nobody knows.
+    this.#held = undefined;
     const { wanted, writes, unchanged, unwanted } = diffEntries(this.layout, desired, actual);
     const known = unwanted.filter((index) => this.#known.find(actual.keys, index) >= 0);
     const strange = prune
@@ -207,6 +213,8 @@ class PolicyMap {
     this.#known = wanted;
     for (const index of known.slice(deleted.done)) wanted.add(actual.keys, index);
     const asked = writes.length + known.length + strange.length;
+    const left = unwanted.length - deleted.done - pruned.done;
+    if (left === 0 && wrote.done === writes.length) this.#held = desired;
     return {
       map: this.layout.name,
       written: wrote.done,
@@ -218,8 +226,18 @@ class PolicyMap {
     };
   }
 
+  doubt(): void {
+    this.#held = undefined;
+  }
+
   close(): void {
     this.#map.close();
+  }
+
+  async #load(): Promise<Entries> {
+    const actual = await this.#map.dump();
+    maskKeys(this.layout, actual);
+    return actual;
   }
 
   async #write({ keys, values }: Entries, indexes: readonly number[]): Promise<BatchResult> {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { MapShape } from "../drivers/kernel/bpf-map.ts";
 import { BpfMap } from "../drivers/kernel/bpf-map.ts";
 import { checkBpffs, makeDirectory } from "../drivers/kernel/bpffs.ts";
+import type { ProgramInfo } from "../drivers/kernel/bpf-program.ts";
 import { readProgram } from "../drivers/kernel/bpf-program.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import { MAP_LAYOUTS } from "../plan/map-layout.ts";
@@ -80,7 +81,7 @@ export function restorePins(options: {
   if (lost.length === 0) return [];
   checkBpffs(ours);
   checkBpffs(options.policyMapDirectory);
-  const programs = findAttached(options.devices).map(readProgram);
+  const programs = findAttached(options.devices).map((id) => readLost(id, options.directory));
   const restored: string[] = [];
   for (const id of new Set(programs.flatMap((program) => program?.mapIds ?? []))) {
     const map = unlessMissing(() => BpfMap.byId(id));
@@ -96,6 +97,16 @@ export function restorePins(options: {
     map.close();
   }
   return restored.sort();
+}
+
+/** A program whose pins are lost; only with CAP_SYS_ADMIN can it be asked what it uses. */
+function readLost(id: number, target: string): ProgramInfo | undefined {
+  try {
+    return readProgram(id);
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.code !== "EPERM") throw error;
+    throw new OperationError({ code: "PinsLost", op: error.op, target, cause: error });
+  }
 }
 
 /** Pins in one step in place of what is pinned there. */

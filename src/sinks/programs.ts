@@ -24,7 +24,7 @@ import {
 import { MARK_SHIFT_MAX } from "../reconcile/mark.ts";
 import type { Attachment, AttachOutcome, LoadedProgram } from "./attachments.ts";
 import { applyAttachments, detachAll, removeEmptyHooks } from "./attachments.ts";
-import type { DatapathMapOutcome } from "./datapath-maps.ts";
+import type { DatapathMapOutcome, OpenMap } from "./datapath-maps.ts";
 import { applyDatapathMaps } from "./datapath-maps.ts";
 import type { MapsByName } from "./program-maps.ts";
 import {
@@ -64,6 +64,8 @@ export interface Programs {
    * One call at a time, and one before the first `attach`.
    */
   apply(desired: NodeDatapath, how: { readonly prune: boolean }): Promise<DatapathMapOutcome[]>;
+  /** Somebody else may have written the maps: the next `apply` looks what is there. */
+  doubt(): void;
   /**
    * Hangs the programs at the tunnel (its ifindex; 0: there is none yet) and at pods' devices, in
    * one step where older ones hang, and takes ours away from all others. May be repeated.
@@ -160,6 +162,7 @@ class OpenPrograms implements Programs {
   readonly #object: BpfObject;
   readonly #directory: string;
   readonly #maps = new Map<string, BpfMap>();
+  readonly #entries: readonly OpenMap[];
   /** Devices that may carry ours. */
   #carrying: ReadonlySet<number>;
 
@@ -175,15 +178,18 @@ class OpenPrograms implements Programs {
       closeMaps(this.#maps);
       throw error;
     }
+    this.#entries = Object.values(DATAPATH_MAPS).map((layout) => ({
+      ...{ layout, map: this.#map(layout.name), held: undefined },
+    }));
   }
 
-  async apply(desired: NodeDatapath, how: { readonly prune: boolean }) {
+  apply(desired: NodeDatapath, how: { readonly prune: boolean }): Promise<DatapathMapOutcome[]> {
     this.#keepPinned();
-    const maps = Object.values(DATAPATH_MAPS).map((layout) => ({
-      layout,
-      map: this.#map(layout.name),
-    }));
-    return applyDatapathMaps(maps, desired, how);
+    return applyDatapathMaps(this.#entries, desired, how);
+  }
+
+  doubt(): void {
+    for (const map of this.#entries) map.held = undefined;
   }
 
   attach({ tunnel, pods }: { readonly tunnel: number; readonly pods: readonly number[] }) {

@@ -8,14 +8,14 @@ import { readLink } from "../drivers/kernel/ip-link.ts";
 import { present } from "../lib/assert.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import type { DatapathSettings } from "../reconcile/datapath.ts";
-import { TUNNEL_OVERHEAD_BYTES } from "../reconcile/tunnel.ts";
+import { tunnelMtuOn } from "../reconcile/tunnel.ts";
 
 /** Makes or repairs it and gives its ifindex; see Network.ensureTunnel. */
 export async function ensureTunnel(
   { tunnelDevice: name, tunnelPort }: DatapathSettings,
   underlayMtu: number,
 ): Promise<number> {
-  const mtu = underlayMtu - TUNNEL_OVERHEAD_BYTES;
+  const mtu = tunnelMtuOn(underlayMtu);
   const found = await readLink(name);
   if (found !== undefined && !isOurs(found)) {
     const detail = "a network interface of this name is there, and it is no VXLAN device of ours";

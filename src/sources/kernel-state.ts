@@ -1,6 +1,7 @@
 // This node's kernel as a source: a fresh list after each burst of events, given when it differs.
 
 import { readKernelState } from "../drivers/kernel/ip-list.ts";
+import type { KernelMonitorOptions } from "../drivers/kernel/ip-monitor.ts";
 import { monitorKernel } from "../drivers/kernel/ip-monitor.ts";
 import { sameValue } from "../lib/equal.ts";
 import { OperationError } from "../lib/operation-error.ts";
@@ -12,6 +13,8 @@ export interface KernelWatchOptions {
   onState(state: KernelState): void;
   /** A list or the listening failed; both are tried again. */
   onError(error: OperationError): void;
+  /** Told of events that `ip monitor` shows like this, before the list that they cause. */
+  readonly heard?: KernelMonitorOptions["heard"];
   /** From an event to the list that it causes; events meanwhile cause no other. */
   readonly debounceMs?: number;
 }
@@ -32,9 +35,12 @@ const RETRY_MS = 1_000;
 /** Watches the kernel of this process's network namespace until it is closed. */
 export function watchKernel(options: KernelWatchOptions): KernelWatch {
   const lists = new ListLoop(options);
-  const { onError } = options;
+  const { onError, heard } = options;
   // It calls onEvent when it begins to listen, so that nothing is between the list and its events.
-  const monitor = monitorKernel({ onEvent: () => lists.want(), onError });
+  const monitor = monitorKernel({
+    ...{ onEvent: () => lists.want(), onError },
+    ...(heard === undefined ? {} : { heard }),
+  });
   lists.want();
   return {
     synced: lists.synced,

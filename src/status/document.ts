@@ -1,6 +1,7 @@
 // What a node says about itself: the document of `/v1/status`, of which metrics and `sluice status`
 // are pictures. schemas/status.schema.json describes it field by field.
 
+import type { HistogramCounts } from "../lib/histogram.ts";
 import type { OperationError } from "../lib/operation-error.ts";
 import type { Issue } from "../model/issue.ts";
 import type { Distribution } from "../model/policy.ts";
@@ -90,6 +91,8 @@ export interface StatusDocument {
     /** How long the last one took. */
     readonly lastSeconds: number;
   };
+  /** Seconds from a change of an object to the kernel that has it, since the agent began. */
+  readonly applied: HistogramCounts;
   /** Sorted by name. */
   readonly policies: readonly PolicyStatus[];
   /** Sorted by index. */

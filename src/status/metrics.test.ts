@@ -6,6 +6,8 @@ import { renderMetrics } from "./metrics.ts";
 /** Prometheus' text format: comments, and samples with labels and a number. */
 const LINE =
   /^(# (HELP|TYPE) sluice_[a-z_]+ .+|sluice_[a-z_]+(\{([a-z_]+="([^"\\]|\\.)*",?)+\})? [0-9.e-]+)$/;
+/** What samples of a histogram have behind its name. */
+const SUFFIX = /_(bucket|sum|count)$/;
 
 test("every line is a metric's, each metric has one HELP and one TYPE before its samples", () => {
   const lines = renderMetrics(sampleStatus()).trimEnd().split("\n");
@@ -20,7 +22,10 @@ test("every line is a metric's, each metric has one HELP and one TYPE before its
     } else if (kind === "TYPE") {
       assert.equal(found, name);
       assert.equal(line.endsWith(" counter"), name.endsWith("_total"), line);
-    } else assert.equal(/^[a-z_]+/.exec(line)?.[0], name);
+    } else {
+      const sample = /^[a-z_]+/.exec(line)?.[0] ?? "";
+      assert.equal(name.endsWith("_duration_seconds") ? sample.replace(SUFFIX, "") : sample, name);
+    }
   }
 });
 
@@ -34,6 +39,10 @@ test("numbers and labels are those of the status", () => {
     "sluice_endpoints 12",
     "sluice_turns_total 7",
     "sluice_turn_duration_seconds 0.00125",
+    'sluice_apply_duration_seconds_bucket{le="0.05"} 3',
+    'sluice_apply_duration_seconds_bucket{le="+Inf"} 4',
+    "sluice_apply_duration_seconds_sum 0.25",
+    "sluice_apply_duration_seconds_count 4",
     'sluice_reason_packets_total{reason="NoRow",drop="false"} 90',
     'sluice_reason_packets_total{reason="NoGateway",drop="true"} 5',
     'sluice_reason_packets_total{reason="Invalid",drop="true"} 0',

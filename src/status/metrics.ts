@@ -1,23 +1,8 @@
-// The status as metrics: Prometheus' text format 0.0.4, in base units.
+// The status of a node as metrics, in base units.
 
 import type { StatusDocument } from "./document.ts";
-
-export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
-type Labels = Readonly<Record<string, string>>;
-
-interface Sample {
-  readonly labels?: Labels;
-  readonly value: number;
-}
-
-interface Metric {
-  /** After `sluice_`. */
-  readonly name: string;
-  readonly type: "gauge" | "counter";
-  readonly help: string;
-  readonly samples: readonly Sample[];
-}
+import type { Metric } from "./metric-text.ts";
+import { counter, gauge, histogram, renderMetric } from "./metric-text.ts";
 
 /** All metrics, each with its help and type. */
 export function renderMetrics(document: StatusDocument): string {
@@ -26,7 +11,8 @@ export function renderMetrics(document: StatusDocument): string {
 }
 
 function ofNode(document: StatusDocument): Metric[] {
-  const { node, version, ready, synced, counts, turns, gateways, egressIPs, sinks } = document;
+  const { node, version, ready, synced, counts, gateways, egressIPs, sinks } = document;
+  const { turns, applied } = document;
   return [
     gauge("info", "Node and version of its agent.", [{ labels: { node, version }, value: 1 }]),
     gauge("ready", "1: the kernel has what should be.", [{ value: Number(ready) }]),
@@ -49,6 +35,11 @@ function ofNode(document: StatusDocument): Metric[] {
     ),
     counter("turns_total", "Turns of the agent.", [{ value: turns.total }]),
     gauge("turn_duration_seconds", "How long the last turn took.", [{ value: turns.lastSeconds }]),
+    histogram(
+      "apply_duration_seconds",
+      "From a change of an object to the kernel that has it.",
+      applied,
+    ),
     counter(
       "sink_errors_total",
       "Failures to write.",
@@ -105,30 +96,4 @@ function ofCounters({ counters }: StatusDocument): Metric[] {
       }),
     ),
   ];
-}
-
-function gauge(name: string, help: string, samples: readonly Sample[]): Metric {
-  return { name, type: "gauge", help, samples };
-}
-
-function counter(name: string, help: string, samples: readonly Sample[]): Metric {
-  return { name, type: "counter", help, samples };
-}
-
-/** Nothing without a sample: a metric that is not there is not zero. */
-function renderMetric({ name, type, help, samples }: Metric): string {
-  if (samples.length === 0) return "";
-  const full = `sluice_${name}`;
-  const lines = samples.map(({ labels, value }) => `${full}${renderLabels(labels)} ${value}\n`);
-  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
-}
-
-function renderLabels(labels: Labels | undefined): string {
-  if (labels === undefined) return "";
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return `{${pairs.join(",")}}`;
-}
-
-function escapeLabel(value: string): string {
-  return value.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
 }

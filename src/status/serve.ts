@@ -8,7 +8,8 @@ import { OperationError } from "../lib/operation-error.ts";
 import type { StatusDocument } from "./document.ts";
 import { parseListen, renderListen } from "./listen.ts";
 import type { ListenAddress } from "./listen.ts";
-import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
+import { METRICS_TYPE } from "./metric-text.ts";
+import { renderMetrics } from "./metrics.ts";
 
 export interface ServeOptions {
   /** `ADDRESS:PORT` of the status; a loopback address. Port 0: any. */
@@ -61,6 +62,30 @@ export async function serveStatus(options: ServeOptions): Promise<StatusServer> 
     await closed(first);
     throw error;
   }
+}
+
+export interface ServeProbesOptions {
+  /** `ADDRESS:PORT`. */
+  readonly listen: string;
+  /** Why it is not ready; empty: it is. */
+  waitingFor(): string;
+  /** As METRICS_TYPE says. */
+  metrics(): string;
+}
+
+/** /metrics, /healthz and /readyz of what is no node. Throws as `serveStatus` does. */
+export async function serveProbes(
+  options: ServeProbesOptions,
+): Promise<{ readonly address: string; close(): Promise<void> }> {
+  const server = await listen(parseListen(options.listen, {}), {
+    "/metrics": async () => ({ code: 200, type: METRICS_TYPE, text: options.metrics() }),
+    "/healthz": async () => plain(200, "ok"),
+    "/readyz": async () => {
+      const waitingFor = options.waitingFor();
+      return waitingFor === "" ? plain(200, "ok") : plain(503, waitingFor);
+    },
+  });
+  return { address: boundTo(server), close: () => closed(server) };
 }
 
 function probeRoutes(document: () => Promise<StatusDocument>): Routes {

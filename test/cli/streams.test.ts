@@ -37,7 +37,7 @@ describe("answers and messages", () => {
       [["paln"], /unknown command 'paln'; did you mean plan\?/],
       [["help", "dif"], /did you mean diff\?/],
       [["--verison"], /unknown option '--verison'; did you mean --version\?/],
-      [["plan"], /-f PATH is required\nFor example: sluice plan -f /],
+      [["plan"], /-f PATH is required, or .*\nFor example: sluice plan -f /],
       [["plan", "-f", "x", "--nod", "y"], /unknown option --nod; did you mean --node\?/],
       [["plan", "examples/cluster", "-f", "x"], /unexpected argument[^]*with -f\./],
       [["completion", "tcsh"], /unknown value 'tcsh'[^]*bash, zsh, fish/],

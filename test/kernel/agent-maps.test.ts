@@ -2,14 +2,13 @@
 // maps on the other.
 
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MAIN, ROOT, sluice, temporaryFolder } from "../support/run-cli.ts";
+import { ROOT, temporaryFolder } from "../support/run-cli.ts";
+import { MapsAgent, plannedRows, same } from "./maps-agent.ts";
 import { mountPrivateBpffs } from "./private-bpffs.ts";
 import { enterPrivateNetns } from "./private-netns.ts";
 
@@ -18,94 +17,30 @@ const skip = bpffs.skip ?? enterPrivateNetns() ?? false;
 const kernelTest = (title: string, body: (t: TestContext) => Promise<void>) =>
   test(`sluice agent --datapath none ${title}`, { skip }, body);
 
-/** The machine may be busy. */
-const PATIENCE_MS = 60_000;
 const GATEWAY = "gateway-1";
 /** Rows of its own pods go at once; a gateway keeps rows of others for a while (8.6). */
 const WORKER = "worker-2";
 
 /** The example cluster in a folder of its own, and an agent for one of its nodes. */
-class Node {
-  readonly name: string;
+class Node extends MapsAgent {
   readonly source: string;
-  readonly state: string;
-  readonly maps: string;
-  #agent: ChildProcess | undefined;
-  #log = "";
+
+  readonly name: string;
 
   constructor(t: TestContext, name = GATEWAY) {
+    const source = join(temporaryFolder(t), "cluster");
+    super(t, { bpffs: bpffs.directory, node: name, source: ["--source", source] });
     this.name = name;
-    const folder = temporaryFolder(t);
-    this.source = join(folder, "cluster");
-    this.state = join(folder, "state");
-    this.maps = join(bpffs.directory, `maps-${process.hrtime.bigint()}`);
+    this.source = source;
     cpSync(join(ROOT, "examples/cluster"), this.source, { recursive: true });
     cpSync(join(ROOT, "examples/policy.yaml"), join(this.source, "policy.yaml"));
-    mkdirSync(this.maps);
-    // Runs before the folder is removed: tests undo in reverse.
-    t.after(() => this.end("SIGKILL"));
   }
-
-  start(...options: string[]): void {
-    const words = ["agent", "--datapath", "none", "--source", this.source, "--node", this.name];
-    const pins = ["--map-dir", this.maps, "--bpf-dir", bpffs.directory];
-    const places = [...pins, "--state-dir", this.state];
-    const listen = ["--status-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    const all = [MAIN, ...words, ...places, ...listen, ...options];
-    const agent = spawn(process.execPath, all, { cwd: ROOT });
-    agent.stderr.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
-    this.#agent = agent;
-  }
-
-  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
-    const agent = this.#agent;
-    this.#agent = undefined;
-    if (agent === undefined) return null;
-    const ended = new Promise<number | null>((resolve) => agent.once("close", resolve));
-    agent.kill(signal);
-    return ended;
-  }
-
-  /** The entries as `sluice map list` shows them. */
-  rows(): string[] {
-    const { stdout } = sluice(["map", "list", "--map-dir", this.maps, "-o", "json"]);
-    if (stdout === "") return [];
-    return (JSON.parse(stdout) as { rows: MapRow[] }).rows.map(renderRow);
-  }
-
-  /** Waits until the maps are as wanted. */
-  async until(what: string, wanted: (rows: readonly string[]) => boolean): Promise<string[]> {
-    const deadline = performance.now() + PATIENCE_MS;
-    for (;;) {
-      const rows = this.rows();
-      if (wanted(rows)) return rows;
-      if (performance.now() > deadline) {
-        assert.fail(`${what}: never came;\n${rows.join("\n")}\n${this.#log}`);
-      }
-      await sleep(100);
-    }
-  }
-}
-
-interface MapRow {
-  readonly source: string;
-  readonly destination: string;
-  readonly gatewayIP: string;
-}
-
-function renderRow({ source, destination, gatewayIP }: MapRow): string {
-  return `${source} ${destination} ${gatewayIP}`;
 }
 
 /** What the plan says this node's maps should hold. */
 function planned(node: Node, ...options: string[]): string[] {
-  const words = ["plan", "-f", node.source, "--node", node.name, "-o", "json"];
-  const { stdout } = sluice([...words, ...options]);
-  return (JSON.parse(stdout) as { rows: MapRow[] }).rows.map(renderRow);
+  return plannedRows(node.name, "-f", node.source, ...options);
 }
-
-const same = (wanted: readonly string[]) => (rows: readonly string[]) =>
-  rows.length === wanted.length && rows.every((row, i) => row === wanted[i]);
 
 kernelTest("writes what the plan says, and follows the directory [7.6, 7.8]", async (t) => {
   const node = new Node(t);

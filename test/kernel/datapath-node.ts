@@ -4,6 +4,7 @@
 import { existsSync, globSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NEAR_PREFIXES } from "../../src/net/near.ts";
 import type { Row } from "../../src/plan/row.ts";
 import { compareRows } from "../../src/plan/row.ts";
 import type { NodeDatapath } from "../../src/reconcile/datapath.ts";
@@ -41,7 +42,9 @@ export const EGRESS_INDEX = 7;
 export const EGRESS_INDEX_V6 = 8;
 
 /** Reasons that only a packet from a tunnel can have: tunnel.test.ts reaches them. */
-export const FROM_TUNNEL_REASONS = ["SpoofedTunnel", "NotServed", "TunnelRequest", "TunnelReply"];
+export const FROM_TUNNEL_REASONS = [
+  ...["SpoofedTunnel", "SpoofedReply", "NotServed", "TunnelRequest", "TunnelReply"],
+];
 
 /** `device`: that of the pods 10.0.1.5 and fd00:1::5. */
 export function sampleDatapath(device: number): NodeDatapath {
@@ -51,7 +54,10 @@ export function sampleDatapath(device: number): NodeDatapath {
   return {
     self: address(SELF),
     nodes: [SELF, OTHER, THIRD].map(address),
-    clusterPrefixes: ["10.0.0.0/8", "192.168.1.0/24", "fd00::/16"].map(prefix),
+    clusterPrefixes: [
+      ...["10.0.0.0/8", "192.168.1.0/24", "fd00::/16"].map(prefix),
+      ...NEAR_PREFIXES,
+    ],
     podPrefixes: ["10.0.0.0/8", "fd00::/16"].map(prefix),
     ownPodPrefixes: ["10.0.1.0/24", "fd00:1::/32"].map(prefix),
     endpoints: [

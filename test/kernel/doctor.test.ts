@@ -74,7 +74,8 @@ kernelTest("finds nothing in the way of an agent, and changes nothing", async ()
   const checks = [...new Set(findings.map(({ check }) => check))];
   assert.deepEqual(checks, [
     ...["kernel", "capabilities", "libbpf", "bpffs", "bpf-batches", "maps", "tools", "programs"],
-    ...["vxlan", "clsact", "policy-routing", "nftables", "cni", "datapath", "marks", "routing"],
+    ...["vxlan", "clsact", "policy-routing", "nftables", "nftables-timeouts"],
+    ...["cni", "datapath", "marks", "routing"],
     ...["tunnel", "forwarding", "rp_filter", "conntrack", "tracking"],
   ]);
   const few = await runChecks({ ...options, datapath: "none" });

@@ -27,12 +27,17 @@ export function labSkip(): string | false {
 
 let labs = 0;
 
+/** The name of a lab that nobody else has. */
+export function freshName(): string {
+  return `t${process.pid}-${++labs}`;
+}
+
 export type Run = ReturnType<typeof sluice>;
 export type RunLab = (...words: string[]) => Run;
 
 /** Runs `sluice lab` on a lab of this test's own, which is gone after the test. */
 export function makeLab(t: TestContext): { readonly name: string; readonly lab: RunLab } {
-  const name = `t${process.pid}-${++labs}`;
+  const name = freshName();
   const lab = (...words: string[]) => sluice(["lab", "--name", name, ...words]);
   t.after(() => void lab("down"));
   return { name, lab };

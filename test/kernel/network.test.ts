@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { deleteFlowsFrom } from "../../src/drivers/kernel/conntrack.ts";
 import { DEFAULT_SETTINGS } from "../../src/reconcile/datapath.ts";
+import type { Link } from "../../src/net/kernel-state.ts";
 import { openNetwork, removeNetwork } from "../../src/sinks/network.ts";
 import { openNftables, removeNftables } from "../../src/sinks/nftables.ts";
 import { address, prefix } from "../support/sample-plan.ts";
@@ -38,7 +39,7 @@ kernelTest("a node that is uninstalled is as it was before", async (t) => {
   });
   const before = snapshot();
   const network = openNetwork(options);
-  await network.ensureTunnel(1500);
+  await network.ensureTunnel(1500, []);
   await network.apply(DATAPATH, KERNEL, SYNCED);
   await openNftables(settings).apply(DATAPATH, SYNCED);
   assert.notEqual(snapshot(), before);
@@ -56,12 +57,12 @@ kernelTest("a restart changes nothing", async (t) => {
   const options = { settings, stateDirectory: temporaryDirectory(t) };
   t.after(() => removeNetwork(options));
   const first = openNetwork(options);
-  const ifindex = await first.ensureTunnel(1500);
+  const ifindex = await first.ensureTunnel(1500, []);
   assert.notDeepEqual(await first.apply(DATAPATH, KERNEL, SYNCED), UNCHANGED);
   assert.deepEqual(await first.apply(DATAPATH, KERNEL, SYNCED), UNCHANGED);
   const before = snapshot();
   const second = openNetwork(options);
-  assert.equal(await second.ensureTunnel(1500), ifindex);
+  assert.equal(await second.ensureTunnel(1500, []), ifindex);
   assert.deepEqual(await second.apply(DATAPATH, KERNEL, STARTING), UNCHANGED);
   assert.deepEqual(await second.apply(DATAPATH, KERNEL, SYNCED), UNCHANGED);
   assert.equal(snapshot(), before);
@@ -70,7 +71,7 @@ kernelTest("a restart changes nothing", async (t) => {
 kernelTest("what nobody wants goes when all sources are synced, not before [7.8]", async (t) => {
   await Router.start(t);
   const network = openRouting(t);
-  await network.ensureTunnel(1500);
+  await network.ensureTunnel(1500, []);
   await network.apply(DATAPATH, KERNEL, SYNCED);
   const little = {
     ...DATAPATH,
@@ -90,7 +91,7 @@ kernelTest("what nobody wants goes when all sources are synced, not before [7.8]
 kernelTest("what somebody else removes or changes is put right", async (t) => {
   await Router.start(t);
   const network = openRouting(t);
-  await network.ensureTunnel(1500);
+  await network.ensureTunnel(1500, []);
   await network.apply(DATAPATH, KERNEL, SYNCED);
   const before = snapshot();
   shell(`
@@ -100,15 +101,24 @@ kernelTest("what somebody else removes or changes is put right", async (t) => {
     ip route add 198.18.0.0/15 dev out0 table 21001 proto 83
     sysctl -qw net.ipv4.conf.sluice0.src_valid_mark=0 net.ipv4.conf.out1.src_valid_mark=0
     ip link set sluice0 mtu 1400`);
-  await network.ensureTunnel(1500);
+  // What was right is not read again, until somebody doubts.
+  assert.deepEqual(await network.apply(DATAPATH, KERNEL, SYNCED), { written: 1, deleted: 0 });
+  network.doubt();
+  await network.ensureTunnel(1500, []);
   await network.apply(DATAPATH, KERNEL, SYNCED);
   assert.equal(snapshot(), before);
-  // Routes go with the device.
+  // Routes go with the device, and the kernel says so of the device alone.
   shell("ip link del sluice0");
-  await network.ensureTunnel(1500);
-  await network.apply(DATAPATH, KERNEL, SYNCED);
+  const ifindex = await network.ensureTunnel(1500, []);
+  const links = [{ ...TUNNEL_LINK, ifindex }];
+  await network.apply(DATAPATH, { ...KERNEL, links }, SYNCED);
   assert.equal(withoutNames(snapshot()), withoutNames(before));
 });
+
+const TUNNEL_LINK: Link = {
+  ...{ ifindex: 0, name: "sluice0", altNames: [], kind: "vxlan", mac: "", mtu: 1450, up: true },
+  ...{ carrier: true, master: 0, peerElsewhere: false, addresses: [] },
+};
 
 /** A device that was made anew has another MAC address, and is another device. */
 function withoutNames(text: string): string {
@@ -117,9 +127,9 @@ function withoutNames(text: string): string {
 
 kernelTest("a tunnel device of ours is repaired, and keeps its ifindex", async (t) => {
   const network = openRouting(t);
-  const ifindex = await network.ensureTunnel(1500);
+  const ifindex = await network.ensureTunnel(1500, []);
   shell("ip link set sluice0 down; ip link set sluice0 arp on mtu 9000");
-  assert.equal(await network.ensureTunnel(1400), ifindex);
+  assert.equal(await network.ensureTunnel(1400, []), ifindex);
   const shown = shell("ip -d link show sluice0");
   assert.match(shown, /NOARP,UP/);
   assert.match(shown, /mtu 1350/);
@@ -127,7 +137,7 @@ kernelTest("a tunnel device of ours is repaired, and keeps its ifindex", async (
   assert.equal(shell("ip address show dev sluice0 | grep inet || true"), "");
   // The port cannot be changed in place.
   const other = openRouting(t, { tunnelPort: 9999 });
-  assert.notEqual(await other.ensureTunnel(1500), ifindex);
+  assert.notEqual(await other.ensureTunnel(1500, []), ifindex);
   assert.match(shell("ip -d link show sluice0"), /dstport 9999/);
 });
 
@@ -137,11 +147,12 @@ kernelTest("a device or a port of others is refused, with the remedy", async (t)
     shell("ip link del sluice0 2>/dev/null || true; ip link del other");
   });
   const network = openRouting(t);
-  await assert.rejects(network.ensureTunnel(1500), { code: "ForeignDevice", remedy: /rename/ });
+  await assert.rejects(network.ensureTunnel(1500, []), { code: "ForeignDevice", remedy: /rename/ });
   await removeNetwork({ settings, stateDirectory: temporaryDirectory(t) });
   assert.match(shell("ip -d link show sluice0"), /bridge/);
   const taken = openRouting(t, { tunnelDevice: "sluice2", tunnelPort: 7000 });
-  await assert.rejects(taken.ensureTunnel(1500), { code: "PortTaken", remedy: /--tunnel-port/ });
+  const remedy = /--tunnel-port/;
+  await assert.rejects(taken.ensureTunnel(1500, []), { code: "PortTaken", remedy });
 });
 
 kernelTest("a missing tool is named, with the remedy", async (t) => {
@@ -150,7 +161,7 @@ kernelTest("a missing tool is named, with the remedy", async (t) => {
   process.env["PATH"] = "/nonexistent";
   const missing = { code: "MissingTool", remedy: /install iproute2, nftables and conntrack/ };
   const network = openNetwork({ settings, stateDirectory: temporaryDirectory(t) });
-  await assert.rejects(network.ensureTunnel(1500), missing);
+  await assert.rejects(network.ensureTunnel(1500, []), missing);
   await assert.rejects(openNftables(settings).apply(DATAPATH, SYNCED), missing);
   await assert.rejects(network.forget([address("192.0.2.1")]), missing);
 });
@@ -162,7 +173,7 @@ kernelTest("a setting is restored by a later process, unless somebody changed it
   const options = { settings, stateDirectory };
   t.after(() => removeNetwork(options));
   const first = openNetwork(options);
-  await first.ensureTunnel(1500);
+  await first.ensureTunnel(1500, []);
   await first.apply(DATAPATH, KERNEL, SYNCED);
   const remembered = readFileSync(join(stateDirectory, "sysctls.json"), "utf8");
   assert.deepEqual(JSON.parse(remembered), { "net/ipv4/conf/out1/src_valid_mark": "0" });
@@ -172,7 +183,7 @@ kernelTest("a setting is restored by a later process, unless somebody changed it
   // It was set before: not ours to take back.
   shell(`sysctl -qw ${path}=1`);
   const second = openNetwork(options);
-  await second.ensureTunnel(1500);
+  await second.ensureTunnel(1500, []);
   await second.apply(DATAPATH, KERNEL, SYNCED);
   await removeNetwork(options);
   assert.equal(shell(`sysctl -n ${path}`).trim(), "1");

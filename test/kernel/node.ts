@@ -11,8 +11,8 @@ import { openNftables, removeNftables } from "../../src/sinks/nftables.ts";
 import { DATAPATH, KERNEL, Router } from "./router.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
-export const SYNCED = { prune: true };
-export const STARTING = { prune: false };
+export const SYNCED = { prune: true, tunnelMtu: 1450 };
+export const STARTING = { prune: false, tunnelMtu: 1450 };
 
 /** Marks as our programs propose them, not shifted. */
 export const local = (index: number) => encodeMark("local", index, 0);
@@ -42,15 +42,19 @@ export async function startNode(
 ): Promise<{ router: Router; table: Nftables; network: Network }> {
   const router = await Router.start(t);
   const network = openRouting(t, more);
-  await network.ensureTunnel(1500);
+  await network.ensureTunnel(1500, []);
   await network.apply(desired, KERNEL, SYNCED);
   const table = openTable(t, more);
   await table.apply(desired, SYNCED);
   return { router, table, network };
 }
 
+/** The reasons for which something was dropped while a test of this process looked. */
+export const reached = new Set<string>();
+
 /** What was dropped so far: reason -> packets, without zeros. */
 export async function dropped(table: Nftables): Promise<object> {
-  const counters = await table.counters();
-  return Object.fromEntries([...counters].filter(([, packets]) => packets > 0));
+  const counters = [...(await table.counters())].filter(([, packets]) => packets > 0);
+  for (const [reason] of counters) reached.add(reason);
+  return Object.fromEntries(counters);
 }

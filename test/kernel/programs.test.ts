@@ -138,6 +138,10 @@ const FROM_POD: Readonly<Record<string, readonly Want[]>> = {
     { packet: frame({ from: "10.0.2.5", to: "203.0.113.7" }), ...BORROWED },
     { packet: frame({ from: "fd00:2::5", to: "2001:db8:1::7" }), ...BORROWED },
     { packet: pod4("10.0.2.5"), ifindex: devices.other, reason: "ClusterDestination" },
+    // An egress IP of this node, which the kernel refuses itself only in IPv4.
+    { packet: frame({ from: "192.0.2.10", to: "203.0.113.7" }), ...BORROWED },
+    { packet: frame({ from: "2001:db8:f::1", to: "2001:db8:1::7" }), ...BORROWED },
+    { packet: frame({ from: "2001:db8:f::2", to: "2001:db8:1::7" }), reason: "NoRow" },
     // The device of this one is not found yet; nftables holds it.
     { packet: frame({ from: "10.0.1.6", to: "203.0.113.7" }), ...TO_GATEWAY },
   ],

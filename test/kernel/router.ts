@@ -14,7 +14,7 @@ import { address, prefix } from "../support/sample-plan.ts";
 import { shell, startPod } from "./private-netns.ts";
 
 /** Long enough for an answer on one machine; what has none after it was dropped. */
-const ANSWER_S = 0.7;
+const ANSWER_S = 1.5;
 
 /** UDP ports that do not even answer that nobody listens. */
 const SILENT_PORTS = [20, 21];
@@ -180,6 +180,15 @@ END`);
       nft "add chain inet quiet in { type filter hook input priority 0 ; }"
       nft "add rule inet quiet in udp dport { ${SILENT_PORTS.join(", ")} } drop"
     `);
+  }
+
+  /** Where sockets of the pod and of the outside are made. */
+  get podNamespace(): string {
+    return `/proc/${this.#pod}/ns/net`;
+  }
+
+  get outsideNamespace(): string {
+    return `/proc/${this.#outside}/ns/net`;
   }
 
   inPod(script: string): string {

@@ -4,9 +4,11 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import { REASONS } from "../../src/plan/reason.ts";
+import { DEFAULT_SETTINGS } from "../../src/reconcile/datapath.ts";
 import { INDEX_NO_EGRESS_IP, INDEX_NONE, INDEX_REPLY } from "../../src/reconcile/mark.ts";
 import { INDEX_UNKNOWN_GATEWAY } from "../../src/reconcile/mark.ts";
-import { dropped, gateway, local, startNode, SYNCED, tunnel } from "./node.ts";
+import { dropped, gateway, local, reached, startNode, SYNCED, tunnel } from "./node.ts";
 import { enterPrivateNetns, shell } from "./private-netns.ts";
 import { DATAPATH, SIDES } from "./router.ts";
 
@@ -74,17 +76,20 @@ for (const side of SIDES) {
     assert.ok(requests > 0 && answers > 0, `${requests} requests, ${answers} answers`);
   });
 
-  kernelTest(`pods that are not classified wait, ${family} [8.7]`, async (t) => {
+  kernelTest(`pods that are not classified wait, ${family} [8.7, 8.9]`, async (t) => {
     const unclassified = { ...DATAPATH, classified: [], selected: [] };
     const { router, table } = await startNode(t, unclassified);
     const seen = router.watchOutside(`${ip} daddr ${outside} udp dport 9`);
     router.sends(outside);
+    // With rows too: their device is not found, or somebody borrows the address.
+    router.propose(local(own));
+    router.sends(outside);
     assert.equal(seen(), 0);
-    assert.deepEqual(await dropped(table), { Unclassified: 1 });
+    assert.deepEqual(await dropped(table), { Unclassified: 2 });
     await table.apply(DATAPATH, SYNCED);
     router.sends(outside);
     assert.equal(seen(), 1);
-    assert.deepEqual(await dropped(table), { Unclassified: 1 });
+    assert.deepEqual(await dropped(table), { Unclassified: 2 });
   });
 
   kernelTest(`told to allow, they leave with the node's address, ${family}`, async (t) => {
@@ -156,5 +161,12 @@ END`);
     router.propose(local(own));
     router.sends(outside);
     assert.equal(seen(), 1);
+    router.sendsFromOutside(egress, DEFAULT_SETTINGS.tunnelPort);
+    assert.ok("TunnelIntruder" in (await dropped(table)));
   });
 }
+
+test("every reason of nftables was reached", { skip: skip ?? false }, () => {
+  const all = REASONS.filter(({ counter }) => counter === "nftables");
+  assert.deepEqual([...reached].sort(), all.map(({ name }) => name).sort());
+});

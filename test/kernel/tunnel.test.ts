@@ -191,6 +191,17 @@ tunnelTest("answers for pods of this node are marked as such [8.4]", async () =>
   assert.deepEqual(await receive({ from: "2001:db8:1::1", to: "fd00:1::5" }), answer);
 });
 
+tunnelTest("only a gateway of this node's pods answers them [8.9]", async () => {
+  const spoofed = { reason: "SpoofedReply" };
+  // It may send requests all the same: it is a node.
+  await having({ gateways: [{ index: GATEWAY_INDEX, address: address(THIRD) }] }, async () => {
+    assert.deepEqual(await receive({ from: "203.0.113.1", to: "10.0.1.5" }), spoofed);
+    assert.deepEqual(await receive({ from: "2001:db8:1::1", to: "fd00:1::5" }), spoofed);
+    const { reason } = await receive({ from: "10.0.2.5", to: "203.0.113.7" });
+    assert.equal(reason, "TunnelRequest");
+  });
+});
+
 tunnelTest("nobody reaches the inside of the cluster through the tunnel [8.9]", async () => {
   const not = { reason: "NotServed" };
   for (const to of ["10.0.2.99", "192.168.1.3", "169.254.169.254"]) {

@@ -85,6 +85,7 @@ const PREFIXES = [
   "203.0.113.9/24",
   "::/0",
   "2001:db8:f::/48",
+  "2001:db8:f::7/128",
 ] as const;
 /** Some inside others; pods have addresses inside and outside of them. */
 const RANGES = ["10.0.0.0/24", "10.0.0.8/30", "10.0.0.0/16", "9.255.0.0/16", "fd00::/64"] as const;

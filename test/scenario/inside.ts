@@ -19,6 +19,10 @@ const EXTRA = ["10.0.0.0/25", "198.18.0.0/15", "fd00::/96"].map((text) => {
   return parsePrefix(text) ?? assert.fail(text);
 });
 
+const NEAR = ["169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8"].map(
+  (text) => parsePrefix(text) ?? assert.fail(text),
+);
+
 interface NaiveInside {
   readonly all: readonly Prefix[];
   readonly pods: readonly Prefix[];
@@ -32,7 +36,7 @@ export function insideNaively(view: ModelView, extra: readonly Prefix[]): NaiveI
   const endpoints = [...view.endpoints.values()].flatMap(single);
   const hosts = [...nodes, ...view.services.values()].flatMap(single);
   return {
-    all: maximal([...podRanges, ...others, ...endpoints, ...hosts]),
+    all: maximal([...podRanges, ...others, ...endpoints, ...hosts, ...NEAR]),
     pods: maximal([...(podRanges.length > 0 ? podRanges : extra), ...endpoints]),
     known: podRanges.length > 0 || others.length > 0,
   };

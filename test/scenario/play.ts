@@ -1,6 +1,9 @@
 // Plays a story: its blocks one after another, and what each of them prints.
 
 import { unreachable } from "../../src/lib/assert.ts";
+import type { Address } from "../../src/net/address.ts";
+import type { Prefix } from "../../src/net/prefix.ts";
+import type { Row } from "../../src/plan/row.ts";
 import { renderVerdict, rowTable, verdictOf } from "../../src/plan/verdict.ts";
 import {
   renderAssignment,
@@ -19,16 +22,50 @@ export interface Played {
   readonly story: Story;
   /** The world as it is at the end. */
   readonly world: World;
+  /** Its `packet` lines, in order. */
+  readonly packets: readonly AskedPacket[];
+}
+
+/** A packet that a story asks about, and what its node had then. */
+export interface AskedPacket {
+  readonly source: Address;
+  readonly destination: Address;
+  /** As printed. */
+  readonly answer: string;
+  /** The node's internal IPv4 address; undefined: it has none. */
+  readonly self: Address | undefined;
+  readonly rows: readonly Row[];
+  /** Prefixes inside the cluster. */
+  readonly inside: readonly Prefix[];
+  /** The internal IPv4 address of the node that the source lives on; undefined: nowhere known. */
+  readonly home: Address | undefined;
 }
 
 export function play(story: Story): Played {
   const world = new World(DEFAULT_OPTIONS);
   const script = scriptOf(story);
+  const packets: AskedPacket[] = [];
   const blocks = story.blocks.map(({ lines }, i) => {
-    const output = (script[i] ?? []).flatMap((action) => act(world, action));
+    const output = (script[i] ?? []).flatMap((action) => {
+      const printed = act(world, action);
+      if (action.kind === "packet") packets.push(asked(world, action, printed.join("\n")));
+      return printed;
+    });
     return { lines, output };
   });
-  return { story: { ...story, blocks }, world };
+  return { story: { ...story, blocks }, world, packets };
+}
+
+function asked(
+  world: World,
+  { source, destination }: Extract<Action, { kind: "packet" }>,
+  answer: string,
+): AskedPacket {
+  const { nodes, endpoints } = world.now.view;
+  const owners = [...endpoints.values()].filter(({ addresses }) => addresses.includes(source));
+  const [home] = owners.flatMap(({ node }) => nodes.get(node)?.internalIPv4 ?? []);
+  const inside = [...world.prefixes().all];
+  return { source, destination, answer, self: world.nodeIP, rows: world.rows(), inside, home };
 }
 
 function act(world: World, action: Action): string[] {

@@ -129,7 +129,8 @@ export function viewOf(objects: readonly unknown[]): ModelView {
   return cluster.view();
 }
 
-function parsed(raw: unknown): ObjectChange {
+/** The change that makes this object exist. */
+export function parsed(raw: unknown): ObjectChange {
   const result = parseObject(raw);
   assert.equal(result.kind, "object", JSON.stringify(raw));
   return (result as Extract<typeof result, { kind: "object" }>).change;

@@ -33,8 +33,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** npm package -> the folders that may load it. Everything else is ours or Node's. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  "js-yaml": ["sources"],
+  "@kubernetes/client-node": ["drivers/kube"],
+  "js-yaml": ["sources", "drivers/kube"],
   koffi: ["drivers/kernel"],
+  undici: ["drivers/kube"],
 };
 
 /** Folders that may load modules of Node: the middle does no input and output. */
@@ -125,13 +127,20 @@ export function closureOf(
 /** Pure JavaScript that runs wherever Node does. */
 const PORTABLE = new Set(["js-yaml"]);
 
-/** The commands that work without a cluster load nothing native, no driver and no app. */
+/**
+ * The commands that work without a cluster load nothing native, no driver and no app. `door` is the
+ * one file that leads to a live cluster; it is loaded when somebody asks for one, and not before.
+ */
 export function offline(
   sources: ReadonlyMap<string, Source>,
   entries: readonly string[],
+  door = "",
 ): Finding[] {
+  const indoors = new Map([...sources].filter(([path]) => path !== door));
   return entries.flatMap((entry) => {
-    const loadedBy = closureOf(sources, entry, { lazy: true });
+    const early = closureOf(sources, entry, { lazy: false });
+    const loadedBy = closureOf(indoors, entry, { lazy: true });
+    for (const [target, loader] of early) loadedBy.set(target, loader);
     return [...loadedBy.keys()].filter(isNative).map((target) => ({
       path: entry,
       line: 1,

@@ -7,7 +7,6 @@ import type { Issue } from "../../model/issue.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import type { Address } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
-import type { Plan } from "../../plan/plan.ts";
 import type { Row } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
 import { LameDucks } from "../../reconcile/lame-ducks.ts";
@@ -20,7 +19,8 @@ import type { Step } from "./applier.ts";
 import { Applier } from "./applier.ts";
 import { checked, Datapath } from "./datapath.ts";
 import { LastAccepted } from "./last-accepted.ts";
-import type { AgentOptions, AgentView, Failure, StepRecord } from "./options.ts";
+import { Journal } from "./journal.ts";
+import type { AgentOptions, AgentView } from "./options.ts";
 import type { RowsNow } from "./world.ts";
 import { World } from "./world.ts";
 
@@ -48,14 +48,12 @@ export class Agent {
   #opening: Promise<void> | undefined;
   #applier: Applier | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
-  #plan: Plan | undefined;
   #desired: NodeDatapath | undefined;
+  #admitted: readonly Row[] = [];
   #rowCount = 0;
-  #failure: Failure | undefined;
-  readonly #steps = new Map<string, StepRecord>();
-  #applied = false;
-  #turns = 0;
-  #turnMs = 0;
+  /** When the first of the changes came that no turn has taken. */
+  #changedMs: number | undefined;
+  readonly #journal = new Journal();
   #closed = false;
 
   /** Opens what it needs of this node. Throws OperationError before anything is changed. */
@@ -83,6 +81,7 @@ export class Agent {
     const others = changes.filter(({ kind, key }) => kind !== "NodeState" || key !== node);
     this.#accepted.note(others);
     for (const change of others) this.#queue.push(change);
+    if (others.length > 0) this.#changedMs ??= performance.now();
     this.#wake();
   }
 
@@ -110,19 +109,19 @@ export class Agent {
 
   /** What a status shows. */
   view(): AgentView {
+    const plan = () => this.#world.plan(this.#objectIssues);
     return {
-      ready: this.#applied && this.#failure === undefined,
+      journal: this.#journal,
       objectsSynced: this.#objectsSynced,
-      kernelSynced: this.#kernel !== undefined,
-      plan: this.#plan,
+      objectIssues: this.#objectIssues,
+      kernel: this.#kernel,
+      plan: this.#journal.turns === 0 ? undefined : plan,
       desired: this.#desired,
       nodes: this.#world.nodes(),
+      policies: this.#world.policies(),
+      admitted: this.#admitted,
       rows: this.#rowCount,
       lameDucks: this.#ducks?.rows().length ?? 0,
-      failure: this.#failure,
-      steps: this.#steps,
-      turns: this.#turns,
-      turnMs: this.#turnMs,
     };
   }
 
@@ -173,23 +172,23 @@ export class Agent {
     const begin = performance.now();
     this.#passed.push(...this.#world.take(this.#queue.splice(0)));
     if (!this.#objectsSynced || this.#kernel === undefined || this.#ducks === undefined) return;
-    const plan = this.#world.plan(this.#objectIssues);
-    this.#plan = plan;
     this.#save(this.#accepted);
-    this.#submit([...(plan.rows ?? [])], this.#kernel, this.#ducks);
-    this.#turns++;
-    this.#turnMs = performance.now() - begin;
+    this.#submit(this.#world.admittedRows(), this.#kernel, this.#ducks);
+    this.#changedMs = undefined;
+    this.#journal.noteTurn(performance.now() - begin);
   }
 
   #submit(admitted: readonly Row[], kernel: KernelState, ducks: LameDucks): void {
     const { self } = this.#world;
     const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
     const rows = ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
+    this.#admitted = admitted;
     this.#rowCount = rows.length;
     const { nextMs } = ducks;
     if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
+    const desired = { rows, kernel, prune: true, sinceMs: this.#changedMs };
     if (this.#options.datapath === "none") {
-      this.#applier?.submit({ datapath: undefined, rows, kernel, prune: true }, []);
+      this.#applier?.submit({ ...desired, datapath: undefined }, []);
       return;
     }
     if (this.#datapath === undefined || this.#datapath.self !== self) {
@@ -197,8 +196,7 @@ export class Agent {
     }
     this.#desired = this.#desiredDatapath(this.#datapath, { admitted, rows, kernel });
     if (this.#desired === undefined) return;
-    const desired = { datapath: this.#desired, rows, kernel, prune: true };
-    this.#applier?.submit(desired, this.#passed.splice(0));
+    this.#applier?.submit({ ...desired, datapath: this.#desired }, this.#passed.splice(0));
   }
 
   #desiredDatapath(datapath: Datapath, now: RowsNow): NodeDatapath | undefined {
@@ -241,15 +239,14 @@ export class Agent {
       steps,
       forget: async (addresses) => this.#datapath?.forget(addresses),
       onStep: (name) => {
-        const { errors = 0 } = this.#steps.get(name) ?? {};
-        this.#steps.set(name, { errors, lastError: undefined });
+        this.#journal.noteStep(name);
         this.#options.onStep?.(name);
       },
+      onApplied: (tookMs) => this.#journal.noteApplied(tookMs),
       onRun: (failure) => {
         if (failure !== undefined) return this.#fail(failure.step, failure.error);
-        if (!this.#applied || this.#failure !== undefined) this.#options.log("applied", {});
-        this.#applied = true;
-        this.#failure = undefined;
+        if (this.#journal.noteRun()) this.#options.log("applied", {});
+        this.#options.onRun?.();
       },
     });
   }
@@ -263,9 +260,10 @@ export class Agent {
 
   /** Compares with the kernel, whoever changed it; what differs is written again. */
   onDoubt(): void {
-    const verified = this.#datapath?.verify() ?? Promise.resolve();
+    this.#policyMaps.doubt();
+    const doubted = this.#datapath?.doubt() ?? Promise.resolve();
     // What cannot be read now is looked at by the run that follows.
-    void verified.catch(() => undefined).then(() => this.#wake());
+    void doubted.catch(() => undefined).then(() => this.#wake());
   }
 
   #save(memory: AddressOwners | LastAccepted): void {
@@ -278,10 +276,8 @@ export class Agent {
   }
 
   #fail(step: string, error: OperationError): void {
-    const same = this.#failure?.step === step && this.#failure.error.message === error.message;
-    this.#failure = { step, error };
-    this.#steps.set(step, { errors: (this.#steps.get(step)?.errors ?? 0) + 1, lastError: error });
-    if (same) return;
+    if (!this.#journal.noteFailure(step, error)) return;
+    this.#options.onRun?.();
     this.#options.log("failed", { step, error: error.message, remedy: error.remedy });
   }
 

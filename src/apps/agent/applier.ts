@@ -15,6 +15,8 @@ export interface Desired {
   readonly kernel: KernelState;
   /** All sources are synced: what nobody wants may go. */
   readonly prune: boolean;
+  /** When the first change came that is not in the kernel yet; undefined: nothing changed. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** One step of bringing a state to the kernel; throws OperationError. */
@@ -31,6 +33,8 @@ export interface ApplierOptions {
   /** Told after every step, and after every run; a failed run is repeated by itself. */
   readonly onStep?: (name: string) => void;
   readonly onRun: (failure: { step: string; error: OperationError } | undefined) => void;
+  /** Told how long a change took to be in the kernel, in milliseconds. */
+  readonly onApplied?: (tookMs: number) => void;
 }
 
 const RETRY_FIRST_MS = 100;
@@ -52,7 +56,7 @@ export class Applier {
   /** Takes a newer state; an older one that has not begun is skipped, but nothing to forget is. */
   submit(desired: Desired, forget: readonly Address[]): void {
     if (this.#closed) return;
-    this.#next = desired;
+    this.#next = withEarlier(desired, this.#next);
     for (const address of forget) this.#forget.add(address);
     clearTimeout(this.#retry);
     this.#start();
@@ -79,8 +83,13 @@ export class Applier {
       this.#next = undefined;
       const failure = await this.#run(desired);
       this.#options.onRun(failure);
-      if (failure === undefined) this.#retryMs = RETRY_FIRST_MS;
-      else this.#again(desired);
+      if (failure !== undefined) {
+        this.#again(desired);
+        continue;
+      }
+      this.#retryMs = RETRY_FIRST_MS;
+      const { sinceMs } = desired;
+      if (sinceMs !== undefined) this.#options.onApplied?.(performance.now() - sinceMs);
     }
   }
 
@@ -106,6 +115,14 @@ export class Applier {
   #again(desired: Desired): void {
     const delayMs = this.#retryMs;
     this.#retryMs = Math.min(2 * delayMs, RETRY_LAST_MS);
-    this.#retry = setTimeout(() => this.submit(this.#next ?? desired, []), delayMs);
+    this.#retry = setTimeout(() => {
+      this.submit(this.#next === undefined ? desired : withEarlier(this.#next, desired), []);
+    }, delayMs);
   }
+}
+
+/** `desired`, for which changes have waited as long as for the one that it replaces. */
+function withEarlier(desired: Desired, replaced: Desired | undefined): Desired {
+  const sinceMs = Math.min(desired.sinceMs ?? Infinity, replaced?.sinceMs ?? Infinity);
+  return Number.isFinite(sinceMs) ? { ...desired, sinceMs } : desired;
 }

@@ -6,6 +6,7 @@ import { present } from "../../lib/assert.ts";
 import type { Address } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
 import type { DatapathSettings, NodeDatapath } from "../../reconcile/datapath.ts";
+import { tunnelMtuOn } from "../../reconcile/tunnel.ts";
 import { IndexTable } from "../../reconcile/index-table.ts";
 import type { Network } from "../../sinks/network.ts";
 import { openNetwork } from "../../sinks/network.ts";
@@ -92,14 +93,15 @@ export class Datapath {
     let tunnel = 0;
     return [
       step("tunnel", async ({ self }, { kernel }) => {
-        tunnel = await this.#network.ensureTunnel(underlayMtu(kernel, self));
+        tunnel = await this.#network.ensureTunnel(underlayMtu(kernel, self), kernel.links);
       }),
       step("routes", (datapath, { kernel }) => {
         return this.#network.apply(datapath, kernel, { prune: false });
       }),
       // A pod's flows begin only when its rows stand, so nothing new is classified yet.
-      step("guards", (datapath) => {
-        return this.#nftables.apply({ ...datapath, classified: [] }, { prune: false });
+      step("guards", (datapath, { kernel }) => {
+        const tunnelMtu = tunnelMtuOn(underlayMtu(kernel, datapath.self));
+        return this.#nftables.apply({ ...datapath, classified: [] }, { prune: false, tunnelMtu });
       }),
       step("maps", (datapath) => checked(this.#programs.apply(datapath, { prune: false }))),
       step("attach", async ({ podDevices }) => {
@@ -107,7 +109,10 @@ export class Datapath {
         for (const { error } of failed) throw error;
       }),
       writeRows,
-      step("classify", (datapath, { prune }) => this.#nftables.apply(datapath, { prune })),
+      step("classify", (datapath, { kernel, prune }) => {
+        const tunnelMtu = tunnelMtuOn(underlayMtu(kernel, datapath.self));
+        return this.#nftables.apply(datapath, { prune, tunnelMtu });
+      }),
       step("prune maps", (datapath, { prune }) => {
         return checked(this.#programs.apply(datapath, { prune }));
       }),
@@ -126,9 +131,12 @@ export class Datapath {
     return new Map([...(await this.#programs.counters()), ...(await this.#nftables.counters())]);
   }
 
-  /** True if our nftables table is as we wrote it; otherwise the next run writes it again. */
-  verify(): Promise<boolean> {
-    return this.#nftables.verify();
+  /** Somebody else may have changed something: the next run looks, and puts it right. */
+  async doubt(): Promise<void> {
+    this.#network.doubt();
+    this.#programs.doubt();
+    // Reading the table anew costs more than to ask whether it is as we wrote it.
+    await this.#nftables.verify();
   }
 
   /** Lets go of it; it keeps forwarding. */

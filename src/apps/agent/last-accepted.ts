@@ -8,6 +8,8 @@ import { readState, writeState } from "./state-file.ts";
 
 const FILE = "accepted-policies.json";
 
+const NO_GENERATION = { generation: 0 };
+
 export class LastAccepted {
   readonly #path: string;
   readonly #policies = new Map<string, Policy>();
@@ -19,7 +21,8 @@ export class LastAccepted {
   constructor(directory: string) {
     this.#path = join(directory, FILE);
     const stored = (readState(this.#path) ?? []) as readonly Policy[];
-    for (const policy of stored) this.#policies.set(policy.name, policy);
+    // Agents before 0.2 did not write generations down.
+    for (const one of stored) this.#policies.set(one.name, { ...NO_GENERATION, ...one });
     this.#unseen = new Set(this.#policies.keys());
   }
 

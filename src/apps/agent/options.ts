@@ -1,11 +1,15 @@
 // What an agent is told, and what it tells.
 
-import type { OperationError } from "../../lib/operation-error.ts";
+import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
+import type { Policy } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
+import type { KernelState } from "../../net/kernel-state.ts";
 import type { Plan } from "../../plan/plan.ts";
+import type { Row } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
 import type { DatapathOptions } from "./datapath.ts";
+import type { Journal } from "./journal.ts";
 import type { WorldOptions } from "./world.ts";
 
 export interface AgentOptions extends WorldOptions, DatapathOptions {
@@ -15,38 +19,29 @@ export interface AgentOptions extends WorldOptions, DatapathOptions {
   /** Makes the kernel find out the MAC addresses of neighbours. */
   readonly probe: (addresses: readonly Address[]) => void;
   readonly log: (message: string, fields: Readonly<Record<string, string>>) => void;
+  /** What `view` says of the kernel may have changed. */
+  readonly onRun?: () => void;
   /** Told the name of every step that was done; for tests of restarts. */
   readonly onStep?: (name: string) => void;
 }
 
-/** Why the last run did not come to its end. */
-export interface Failure {
-  readonly step: string;
-  readonly error: OperationError;
-}
-
-/** How a step fared since the agent began. */
-export interface StepRecord {
-  readonly errors: number;
-  /** Undefined: the last time all went well. */
-  readonly lastError: OperationError | undefined;
-}
-
 export interface AgentView {
-  /** The kernel has what should be. */
-  readonly ready: boolean;
+  /** How it fared so far. */
+  readonly journal: Journal;
   readonly objectsSynced: boolean;
-  readonly kernelSynced: boolean;
-  readonly plan: Plan | undefined;
+  /** Of the source of objects itself. */
+  readonly objectIssues: readonly Issue[];
+  /** Undefined: its first list has not come. */
+  readonly kernel: KernelState | undefined;
+  /** Works it out, O(endpoints); undefined: nothing is known yet. */
+  readonly plan: (() => Plan) | undefined;
   readonly desired: NodeDatapath | undefined;
   readonly nodes: readonly Node[];
+  /** Those in force. */
+  readonly policies: readonly Policy[];
+  /** The rows that this node should have, without lame ducks. */
+  readonly admitted: readonly Row[];
   /** Of this node, lame ducks included. */
   readonly rows: number;
   readonly lameDucks: number;
-  readonly failure: Failure | undefined;
-  /** By name, in the order of their first mention. */
-  readonly steps: ReadonlyMap<string, StepRecord>;
-  readonly turns: number;
-  /** How long the last turn took. */
-  readonly turnMs: number;
 }

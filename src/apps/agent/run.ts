@@ -5,18 +5,21 @@ import { monitorTable } from "../../drivers/kernel/nft-monitor.ts";
 import { probeNeighbours } from "../../drivers/kernel/neighbour-probe.ts";
 import { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
+import type { DatapathSettings } from "../../reconcile/datapath.ts";
 import { restorePins } from "../../sinks/program-maps.ts";
-import { checkDirectory, watchDirectory } from "../../sources/directory.ts";
 import { watchKernel } from "../../sources/kernel-state.ts";
 import { serveStatus } from "../../status/serve.ts";
 import { Agent } from "./agent.ts";
 import { errorsOf, runChecks } from "./doctor.ts";
+import { checkSource, openSource } from "./object-source.ts";
+import type { ObjectSource, SourcePlace } from "./object-source.ts";
 import type { AgentOptions } from "./options.ts";
+import { ownFacts } from "./own-facts.ts";
+import { Publisher } from "./publisher.ts";
 import { statusOf } from "./status-of.ts";
 
-export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep"> {
-  /** The watched directory of objects. */
-  readonly source: string;
+export interface RunOptions extends Omit<AgentOptions, "probe" | "log" | "onStep" | "onRun"> {
+  readonly source: SourcePlace;
   /** Of Sluice. */
   readonly version: string;
   readonly statusListen: string;
@@ -34,7 +37,7 @@ type Log = AgentOptions["log"];
 /** Runs until `signal`. Throws OperationError for what keeps it from starting. */
 export async function runAgent(options: RunOptions): Promise<void> {
   const log = logTo(options.tell);
-  await checkDirectory(options.source);
+  await checkSource(options.source);
   await refuseUnfit(options);
   const begun = performance.now();
   let agent: Agent | undefined;
@@ -49,8 +52,9 @@ export async function runAgent(options: RunOptions): Promise<void> {
   });
   try {
     if (options.datapath === "sluice") await adopt(options, log);
-    agent = makeAgent(options, log);
-    await feed(agent, options, log);
+    let publisher: Publisher | undefined;
+    agent = makeAgent(options, { log, onRun: () => publisher?.changed() });
+    await feed(agent, options, { log, onPublisher: (opened) => (publisher = opened) });
   } finally {
     await http.close();
     await agent?.close();
@@ -65,36 +69,71 @@ function logTo(tell: Emit): Log {
   };
 }
 
-function makeAgent(options: RunOptions, log: Log): Agent {
+function makeAgent(options: RunOptions, told: Pick<AgentOptions, "log" | "onRun">): Agent {
   return new Agent({
     ...options,
-    log,
+    ...told,
     probe: (addresses) => void probeNeighbours(addresses),
     ...(options.killAfterStep > 0 ? { onStep: countdown(options.killAfterStep) } : {}),
   });
 }
 
+interface Feeding {
+  readonly log: Log;
+  readonly onPublisher: (publisher: Publisher | undefined) => void;
+}
+
 /** Tells the agent what its sources say, until the signal. */
-async function feed(agent: Agent, options: RunOptions, log: Log): Promise<void> {
-  const directory = watchDirectory({
-    path: options.source,
+async function feed(agent: Agent, options: RunOptions, told: Feeding): Promise<void> {
+  const { log, onPublisher } = told;
+  const objects = await openSource(options.source, {
     onChanges: (changes) => agent.onObjects(changes),
     onIssues: (issues) => agent.onIssues(issues),
+    log,
   });
-  void directory.synced.then(() => agent.onObjectsSynced());
+  const publisher = openPublisher(options, { agent, objects, log });
+  onPublisher(publisher);
+  const synced = objects.synced.then(() => agent.onObjectsSynced());
+  const { datapath, settings } = options;
   const kernel = watchKernel({
     onState: (state) => agent.onKernel(state),
     onError: ({ message, remedy }: OperationError) => log("kernel", { error: message, remedy }),
+    heard: { matches: oursAmongEvents(settings), onLine: debounced(() => agent.onDoubt()) },
   });
-  const { datapath, settings } = options;
   const onError = ({ message, remedy }: OperationError) => log("nft", { error: message, remedy });
   const table =
     datapath === "none"
       ? undefined
       : monitorTable(settings.nftTable, { onEvent: debounced(() => agent.onDoubt()), onError });
-  log("started", { node: options.node, source: options.source });
-  await aborted(options.signal);
-  await Promise.all([directory.close(), kernel.close(), table?.close()]);
+  log("started", { node: options.node, source: objects.name });
+  try {
+    // Objects may turn out to be of a cluster that must be left alone.
+    await Promise.race([aborted(options.signal), synced.then(() => aborted(options.signal))]);
+  } finally {
+    await publisher?.close();
+    await Promise.all([objects.close(), kernel.close(), table?.close()]);
+  }
+}
+
+interface Parts {
+  readonly agent: Agent;
+  readonly objects: ObjectSource;
+  readonly log: Log;
+}
+
+/** Only where somebody could read it. */
+function openPublisher(
+  { node, version, policyMapDirectory }: RunOptions,
+  { agent, objects: { publish }, log }: Parts,
+): Publisher | undefined {
+  if (publish === undefined) return undefined;
+  return new Publisher({
+    version,
+    policyMapDirectory,
+    facts: () => ownFacts(node, agent.view()),
+    write: (status) => publish(node, status),
+    log,
+  });
 }
 
 /** Finds what runs although its pins are gone: somebody emptied the BPF file system. */
@@ -115,6 +154,11 @@ async function refuseUnfit(options: RunOptions): Promise<void> {
   const texts = errors.map(({ check, message, remedy }) => `${check}: ${message}; ${remedy}`);
   const target = `node ${options.node}`;
   throw new OperationError({ code: "UnfitNode", op: "doctor", target, detail: texts.join(". ") });
+}
+
+/** Rules, our routes, our device. */
+function oursAmongEvents({ tunnelDevice, routeProtocol }: DatapathSettings): RegExp {
+  return new RegExp(`^\\[RULE\\]|\\b${tunnelDevice}\\b|\\bproto ${routeProtocol}\\b`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

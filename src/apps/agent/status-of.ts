@@ -5,7 +5,8 @@ import { renderAddress } from "../../net/address.ts";
 import type { StatusDocument } from "../../status/document.ts";
 import { statusDocument, statusError } from "../../status/document.ts";
 import type { Agent } from "./agent.ts";
-import type { AgentView, StepRecord } from "./options.ts";
+import type { StepRecord } from "./journal.ts";
+import type { AgentView } from "./options.ts";
 
 export interface StatusNaming {
   readonly node: string;
@@ -19,22 +20,24 @@ export async function statusOf(
 ): Promise<StatusDocument> {
   const packets = await agent.counters();
   const view = agent.view();
-  const { plan, desired } = view;
+  const { desired, journal } = view;
+  const plan = view.plan?.();
   const endpoints = new Set<string>();
   for (const { endpoint } of plan?.assignments ?? []) endpoints.add(endpoint.key);
   return statusDocument({
     node,
     version,
-    ready: view.ready,
-    waitingFor: view.ready ? "" : waitingFor(view),
-    synced: { objects: view.objectsSynced, kernel: view.kernelSynced },
+    ready: journal.ready,
+    waitingFor: journal.ready ? "" : waitingFor(view),
+    synced: { objects: view.objectsSynced, kernel: view.kernel !== undefined },
     counts: {
       policies: plan?.policies.length ?? 0,
       endpoints: endpoints.size,
       rows: view.rows,
       lameDucks: view.lameDucks,
     },
-    turns: { total: view.turns, lastSeconds: view.turnMs / 1000 },
+    applied: journal.tookSeconds(),
+    turns: { total: journal.turns, lastSeconds: journal.turnMs / 1000 },
     policies: (plan?.policies ?? []).map((policy) => {
       const { name, distribution, conditions } = policy;
       const gateways = policy.gateways.length;
@@ -46,9 +49,9 @@ export async function statusOf(
     egressIPs: (desired?.egressIPs ?? []).map(({ index, address, device }) => {
       return { index, address: renderAddress(address), interface: device ?? null };
     }),
-    sinks: [...view.steps].map(([name, record]) => sinkStatus(name, record)),
+    sinks: [...journal.steps].map(([name, record]) => sinkStatus(name, record)),
     packets,
-    issues: plan?.issues ?? [],
+    issues: plan?.issues ?? view.objectIssues,
   });
 }
 
@@ -56,9 +59,14 @@ function sinkStatus(name: string, { errors, lastError }: StepRecord) {
   return { name, errors, lastError: lastError === undefined ? null : statusError(lastError) };
 }
 
-function waitingFor({ objectsSynced, kernelSynced, failure }: AgentView): string {
-  if (!objectsSynced) return "the first complete list of objects";
-  if (!kernelSynced) return "the first list of this node's links and routes";
+/** Why a node is not ready. */
+export function waitingFor({ objectsSynced, objectIssues, kernel, journal }: AgentView): string {
+  const { failure } = journal;
+  if (!objectsSynced) {
+    const reasons = objectIssues.map(({ object, message }) => `${object}: ${message}`);
+    return ["the first complete list of objects", ...reasons].join("; ");
+  }
+  if (kernel === undefined) return "the first list of this node's links and routes";
   if (failure !== undefined) return `${failure.step}: ${failure.error.message}`;
   return "the first write to the kernel";
 }

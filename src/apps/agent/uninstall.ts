@@ -1,9 +1,10 @@
 // Takes everything of ours off a node. Programs go first, so that nothing marks packets that no
 // rule would route any more.
 
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readKernelState } from "../../drivers/kernel/ip-list.ts";
+import { OperationError } from "../../lib/operation-error.ts";
 import { MAP_LAYOUTS } from "../../plan/map-layout.ts";
 import type { DatapathSettings } from "../../reconcile/datapath.ts";
 import { removeNetwork } from "../../sinks/network.ts";
@@ -38,6 +39,21 @@ export async function uninstallNode(options: UninstallOptions): Promise<void> {
   told(`nftables table ${settings.nftTable}`);
   await removeNetwork({ settings, stateDirectory });
   told("rules, routes, tunnel device; sysctls are as they were");
-  rmSync(stateDirectory, { recursive: true, force: true });
-  told(stateDirectory);
+  removeContent(stateDirectory);
+  told(`what was in ${stateDirectory}`);
+}
+
+/** In a container the directory itself is a mount, which only its content can leave. */
+function removeContent(directory: string): void {
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    rmSync(join(directory, name), { recursive: true, force: true });
+  }
+  try {
+    rmdirSync(directory);
+  } catch (cause) {
+    const { code = "EIO" } = cause as NodeJS.ErrnoException;
+    if (code === "EBUSY" || code === "EROFS") return;
+    throw new OperationError({ code, op: "remove", target: directory, cause });
+  }
 }

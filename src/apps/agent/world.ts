@@ -8,7 +8,7 @@ import type { EndpointKey } from "../../model/endpoint.ts";
 import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
 import type { ObjectChange } from "../../model/objects.ts";
-import type { Distribution } from "../../model/policy.ts";
+import type { Distribution, Policy } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
 import { compareAddresses } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
@@ -83,6 +83,11 @@ export class World {
     return [...this.#nodes.values()];
   }
 
+  /** Those in force, by name. */
+  policies(): readonly Policy[] {
+    return this.#engine.policies().map(({ policy }) => policy);
+  }
+
   /** Where tunnel packets may come from. */
   #nodeAddresses(): Address[] {
     const addresses = [...this.#nodes.values()].map(({ internalIPv4 }) => internalIPv4);
@@ -132,6 +137,13 @@ export class World {
     return slot !== undefined && !this.#engine.table.isHere(slot);
   }
 
+  /** This node's rows, those that do not fit left out (rule 7.9). */
+  admittedRows(): Row[] {
+    const wanted = [...this.#engine.rows()];
+    // Capacity, conditions and issues are for whoever looks at them: they cost as much again.
+    return wanted.length <= this.#options.mapSize ? wanted : [...(this.plan([]).rows ?? [])];
+  }
+
   /** What should be, with the rows of this node. Its streams end with the next `take`. */
   plan(issues: readonly Issue[]): Plan {
     const { rows, mapSize } = this.#options;
@@ -141,8 +153,9 @@ export class World {
   /** Sources of this node's endpoints whose rows `admitted` leaves out (rule 7.9). */
   #heldAddresses(admitted: readonly Row[]): ReadonlySet<Address> {
     const held = new Set<Address>();
+    // They are left out only where there are too many.
+    if (this.#engine.rows().size <= this.#options.mapSize) return held;
     const wanted = this.#engine.rows();
-    if (wanted.size === admitted.length) return held;
     const sources = new Set(admitted.map(({ source }) => source));
     for (const { source } of wanted) if (!sources.has(source)) held.add(source);
     return held;

@@ -5,8 +5,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../../drivers/kernel/command.ts";
-import { endProcesses, identityOf, namespacesOf } from "./namespaces.ts";
+import { endProcesses, identityOf, namespacesOf, pause } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
+
+const POLL_MS = 20;
 
 /** Takes the lab away; false: there was nothing of it. `keepLogs` leaves the directory of logs. */
 export async function tearDown(
@@ -18,6 +20,7 @@ export async function tearDown(
   const identities = namespaces.map(identityOf).filter((one) => one !== undefined);
   // One that a killed `up` was just about to start may come up while the others end.
   const all = new Set(identities);
+  await leaveApi(place);
   await endProcesses(all);
   const input = namespaces.map((name) => `netns delete ${name}\n`).join("");
   if (input !== "") await runCommand("ip", ["-force", "-batch", "-"], { input });
@@ -31,6 +34,20 @@ export async function tearDown(
     rmSync(join(place.directory, name), { recursive: true, force: true });
   }
   return true;
+}
+
+/**
+ * Takes the lab's objects out of the API server, if one has them and answers, and ends the relay to
+ * it, which lives in no namespace of the lab.
+ */
+async function leaveApi(place: LabPlace): Promise<void> {
+  if (!existsSync(place.api)) return;
+  const { hostRelayOf, removeObjects } = await import("./api-access.ts");
+  await removeObjects(place);
+  const relay = hostRelayOf(place);
+  if (relay === undefined) return;
+  process.kill(relay, "SIGTERM");
+  while (hostRelayOf(place) === relay) await pause(POLL_MS);
 }
 
 /** Mount points below `directory`, the innermost first (proc(5), mountinfo). */

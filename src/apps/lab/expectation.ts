@@ -10,6 +10,7 @@ import type { Endpoint } from "../../model/endpoint.ts";
 import { parseAddress, renderAddress } from "../../net/address.ts";
 import type { Outcome } from "../../plan/explanation.ts";
 import { readInput } from "../../sources/files.ts";
+import { objectsOf } from "./lab-objects.ts";
 import { runScript } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import { loadPods, writeWhole } from "./state.ts";
@@ -36,7 +37,10 @@ const MAP_SIZE = 262_144;
 /** One per pod and address of the server, in the pods' order. Throws InputError. */
 export async function expectations(place: LabPlace, topology: Topology): Promise<Expectation[]> {
   await Promise.all(topology.nodes.map((node) => writeNodeState(place, node)));
-  const { changes, issues } = await readInput([place.objects, place.nodeStates]);
+  const read = await (await objectsOf(place)).read();
+  const kernels = await readInput([place.nodeStates]);
+  const changes = [...read.changes, ...kernels.changes];
+  const issues = [...read.issues, ...kernels.issues];
   const cluster = new Cluster();
   const delta = cluster.apply(changes);
   const view = cluster.view();

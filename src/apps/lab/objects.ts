@@ -1,56 +1,15 @@
-// The lab's Kubernetes objects: files that the agents watch, as they would watch an API server.
+// What the lab's Kubernetes objects say; where they are kept is the business of lab-objects.ts.
 
 import { randomUUID } from "node:crypto";
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { LabError } from "./lab-error.ts";
+import type { LabObject } from "./lab-objects.ts";
+import { objectsOf } from "./lab-objects.ts";
 import type { LabPlace } from "./place.ts";
 import type { LabPod } from "./state.ts";
-import { writeWhole } from "./state.ts";
 import type { LabNode } from "./topology.ts";
 
 /** Where all pods live. */
 export const NAMESPACE = "lab";
-
-interface LabObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly [field: string]: unknown;
-  };
-  readonly [field: string]: unknown;
-}
-
-function fileOf(place: LabPlace, kind: string, name: string): string {
-  return join(place.objects, `${kind.toLowerCase()}-${name}.json`);
-}
-
-/** Creates or replaces an object. */
-export function writeObject(place: LabPlace, object: LabObject): void {
-  const path = fileOf(place, object.kind, object.metadata.name);
-  writeWhole(path, `${JSON.stringify(object, undefined, 1)}\n`);
-}
-
-/** True if there was one. */
-export function deleteObject(place: LabPlace, kind: string, name: string): boolean {
-  try {
-    rmSync(fileOf(place, kind, name));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The object as it is; undefined: there is none. */
-export function readObject(place: LabPlace, kind: string, name: string): LabObject | undefined {
-  try {
-    return JSON.parse(readFileSync(fileOf(place, kind, name), "utf8")) as LabObject;
-  } catch {
-    return undefined;
-  }
-}
 
 /** What the API server and the kubelet know of a node. */
 export function nodeObject({ name, gateway, internal, outside, podCIDRs }: LabNode): LabObject {
@@ -101,9 +60,9 @@ export function now(): string {
 }
 
 /** `KEY=VALUE` sets a label of a node, `KEY-` removes it, as kubectl writes it. */
-export function labelNode(place: LabPlace, name: string, change: string): void {
-  const node = readObject(place, "Node", name);
-  if (node === undefined) {
+export async function labelNode(place: LabPlace, name: string, change: string): Promise<void> {
+  const objects = await objectsOf(place);
+  if ((await objects.get("Node", name)) === undefined) {
     const remedy = "'sluice lab status' lists the nodes.";
     throw new LabError(`there is no node '${name}' in lab '${place.name}'`, remedy);
   }
@@ -112,8 +71,5 @@ export function labelNode(place: LabPlace, name: string, change: string): void {
     const remedy = "Write KEY=VALUE to set a label, KEY- to remove it.";
     throw new LabError(`'${change}' is no change of a label`, remedy);
   }
-  const labels: Record<string, string> = { ...node.metadata.labels };
-  if (value === undefined) delete labels[key];
-  else labels[key] = value;
-  writeObject(place, { ...node, metadata: { ...node.metadata, labels } });
+  await objects.label("Node", name, { key, value });
 }

@@ -29,6 +29,21 @@ export class LabPlace {
     return join(this.directory, "node-states");
   }
 
+  /** Which API server holds the objects; absent where files do. */
+  get api(): string {
+    return join(this.directory, "api.json");
+  }
+
+  /** A way to the API server that network namespaces do not separate. */
+  get apiSocket(): string {
+    return join(this.directory, "api.sock");
+  }
+
+  /** An agent's way to the API server. */
+  kubeconfig(node: string): string {
+    return join(this.directory, "nodes", node, "kubeconfig");
+  }
+
   get topology(): string {
     return join(this.directory, "lab.json");
   }

@@ -6,7 +6,8 @@ import { addToNetwork, removeFromNetwork } from "./cni.ts";
 import { LabError } from "./lab-error.ts";
 import { endProcesses, identityOf, runScript } from "./namespaces.ts";
 import { podScript } from "./node-script.ts";
-import { deleteObject, podObject, writeObject } from "./objects.ts";
+import { objectsOf } from "./lab-objects.ts";
+import { podObject } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
 import type { LabPod } from "./state.ts";
@@ -14,7 +15,7 @@ import { findPod, forgetPod, loadPods, savePod } from "./state.ts";
 import type { LabNode, Topology } from "./topology.ts";
 import { LIMITS, nodeOfPod } from "./topology.ts";
 
-/** Wires a pod whose namespace exists, and tells the cluster of it. */
+/** Wires a pod whose namespace exists; the cluster does not know of it yet. */
 export async function wirePod(
   { place, topology }: { readonly place: LabPlace; readonly topology: Topology },
   { name, node }: { readonly name: string; readonly node: LabNode },
@@ -23,7 +24,12 @@ export async function wirePod(
   const addresses = await addToNetwork({ place, topology, node, pod: name });
   const pod = { name, node: node.name, addresses };
   savePod(place, pod);
-  writeObject(place, podObject(pod));
+  return pod;
+}
+
+/** Tells the cluster of a pod that is wired. */
+export async function announcePod(place: LabPlace, pod: LabPod): Promise<LabPod> {
+  await (await objectsOf(place)).put(podObject(pod));
   return pod;
 }
 
@@ -52,7 +58,7 @@ export async function addPod(
     throw new LabError(`there is no node '${nodeName}'`, `The nodes: ${known}.`);
   }
   await runCommand("ip", ["netns", "add", place.namespace(podMember(chosen))]);
-  return wirePod({ place, topology }, { name: chosen, node });
+  return announcePod(place, await wirePod({ place, topology }, { name: chosen, node }));
 }
 
 /** Removes a pod: its object first, as a deleted pod is gone from the API before its network is. */
@@ -61,7 +67,7 @@ export async function deletePod(
   name: string,
 ): Promise<LabPod> {
   const pod = findPod(place, name);
-  deleteObject(place, "Pod", pod.name);
+  await (await objectsOf(place)).remove("Pod", pod.name);
   const namespace = place.namespace(podMember(pod.name));
   const identity = identityOf(namespace);
   if (identity !== undefined) await endProcesses(new Set([identity]));

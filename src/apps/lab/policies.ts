@@ -7,7 +7,8 @@ import type { RawValue } from "../../sources/documents.ts";
 import { DocumentReader } from "../../sources/documents.ts";
 import { InputError, readInput } from "../../sources/files.ts";
 import { LabError } from "./lab-error.ts";
-import { deleteObject, now, readObject, writeObject } from "./objects.ts";
+import { objectsOf } from "./lab-objects.ts";
+import { now } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 
 const KIND = "CiliumEgressGatewayPolicy";
@@ -21,12 +22,13 @@ interface RawPolicy {
 /** Creates or replaces the policies of a file; their names. Nothing is done if one is refused. */
 export async function applyPolicies(place: LabPlace, file: string): Promise<string[]> {
   const policies = await readPolicies(file);
+  const objects = await objectsOf(place);
   for (const policy of policies) {
     const { name, creationTimestamp } = policy.metadata;
     // As an API server does: the first version's time stays.
-    const before = readObject(place, KIND, name)?.metadata["creationTimestamp"];
+    const before = (await objects.get(KIND, name))?.metadata["creationTimestamp"];
     const created = before ?? creationTimestamp ?? now();
-    writeObject(place, {
+    await objects.put({
       ...policy,
       metadata: { ...policy.metadata, creationTimestamp: created },
     });
@@ -35,8 +37,9 @@ export async function applyPolicies(place: LabPlace, file: string): Promise<stri
 }
 
 /** Deletes a policy. Throws LabError if there is none. */
-export function deletePolicy(place: LabPlace, name: string): void {
-  if (!deleteObject(place, KIND, name)) throw new LabError(`there is no policy '${name}'`);
+export async function deletePolicy(place: LabPlace, name: string): Promise<void> {
+  const objects = await objectsOf(place);
+  if (!(await objects.remove(KIND, name))) throw new LabError(`there is no policy '${name}'`);
 }
 
 async function readPolicies(file: string): Promise<RawPolicy[]> {

@@ -1,7 +1,7 @@
 // The lab's long-lived processes: the server outside and one agent per node, each in its namespace.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { LabError } from "./lab-error.ts";
 import { identityOf, isThere, pause, processesIn, startDetached } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
@@ -36,21 +36,35 @@ export async function startServer(place: LabPlace, { server }: Topology): Promis
   }
 }
 
-/** Starts a node's agent; it gets the cluster's objects and no hint about the network. */
-export function startAgent(place: LabPlace, { name }: LabNode): number | undefined {
+/**
+ * Starts a node's agent; it gets the cluster's objects and no hint about the network. `options`:
+ * more words of its command line.
+ */
+export function startAgent(
+  place: LabPlace,
+  { name }: Pick<LabNode, "name">,
+  options: readonly string[] = [],
+): number | undefined {
   const { bpf, state } = place.node(name);
   mkdirSync(state, { recursive: true });
+  const kubeconfig = place.kubeconfig(name);
+  const api = existsSync(kubeconfig);
   const command = sluiceCommand([
     "agent",
-    ...["--source", place.objects, "--node", name],
+    ...(api ? ["--kubeconfig", kubeconfig] : ["--source", place.objects]),
+    ...["--node", name],
     ...["--bpf-dir", bpf, "--state-dir", state],
     ...["--status-listen", STATUS, "--metrics-listen", METRICS],
+    ...options,
   ]);
   return startDetached(place.namespace(name), { command, log: place.log(name) });
 }
 
 /** Waits until the agent says that its node is as the plan wants it. */
-export async function waitForAgent(place: LabPlace, { name }: LabNode): Promise<void> {
+export async function waitForAgent(
+  place: LabPlace,
+  { name }: Pick<LabNode, "name">,
+): Promise<void> {
   const asked = ask(place, { node: name, url: `http://${METRICS}/readyz`, seconds: AGENT_START_S });
   // An agent that has ended will not answer any more.
   const lost = new AbortController();

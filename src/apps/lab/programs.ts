@@ -12,7 +12,7 @@ function fileAt(path: string): string {
 
 /** The command that runs one of the stand-alone programs beside this file. */
 export function programCommand(
-  name: "echo-server" | "probe" | "flows" | "ask",
+  name: "echo-server" | "probe" | "flows" | "ask" | "relay",
   args: readonly string[],
 ): string[] {
   return [process.execPath, fileAt(`./server/${name}`), ...args];

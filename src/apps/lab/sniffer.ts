@@ -19,11 +19,10 @@ export interface Sniffed {
 }
 
 const START_MS = 5000;
+/** Room for packets while this machine has other things to do. */
+const BUFFER_KIB = 16_384;
 /** What is on the wire reaches tcpdump's output in this time. */
 const SETTLE_MS = 150;
-
-/** Where packets wait for tcpdump while the machine is busy. */
-const BUFFER_KIB = 32_768;
 
 export class Sniffer {
   readonly #child: ChildProcess;
@@ -42,8 +41,8 @@ export class Sniffer {
 
   /** Begins to watch; returns when nothing is missed any more. */
   static async #start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
-    const read = ["-s", "96", "-B", String(BUFFER_KIB)];
-    const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", ...read, "-Z", "root"];
+    const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
+    options.push("-B", String(BUFFER_KIB));
     const args = [`--net=${place.path(BRIDGES.outside)}`, "tcpdump", ...options, filterFor(server)];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
     const sniffer = new Sniffer(child);

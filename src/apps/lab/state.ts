@@ -55,6 +55,11 @@ function recordText(topology: Topology, { complete }: { readonly complete: boole
   return `${JSON.stringify(record, undefined, 1)}\n`;
 }
 
+/** What a lab consists of, whether or not it came up. */
+export function readTopology(place: LabPlace): Topology {
+  return (JSON.parse(readFileSync(place.topology, "utf8")) as LabRecord).topology;
+}
+
 /** The lab that is up. Throws LabError for none, or for one that never came up. */
 export function loadTopology(place: LabPlace): Topology {
   let record: LabRecord;

@@ -1,7 +1,6 @@
 // `sluice lab status`: what a lab consists of now and whether its agents are well.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { objectsOf } from "./lab-objects.ts";
 import type { LabPlace } from "./place.ts";
 import { agentRuns, agentStatus } from "./processes.ts";
 import type { LabPod } from "./state.ts";
@@ -29,37 +28,27 @@ export interface LabStatus {
 
 /** Asks every agent. */
 export async function statusOf(place: LabPlace, { nodes }: Topology): Promise<LabStatus> {
-  const objects = readObjects(place);
-  const named = (kind: string) => objects.filter((one) => one.kind === kind);
+  const objects = await objectsOf(place);
+  const labels = new Map((await objects.all("Node")).map(({ metadata }) => {
+    return [metadata.name, metadata.labels ?? {}] as const;
+  }));
+  const policies = await objects.all("CiliumEgressGatewayPolicy");
   return {
     nodes: await Promise.all(
       nodes.map(async (node) => {
-        const object = named("Node").find(({ metadata }) => metadata.name === node.name);
         const pid = agentRuns(place, node.name);
         const answer = pid === undefined ? undefined : await agentStatus(place, node.name);
         return {
           node,
           namespace: place.namespace(node.name),
-          labels: object?.metadata.labels ?? {},
+          labels: labels.get(node.name) ?? {},
           pid,
           ready: (answer as { readonly ready?: unknown } | undefined)?.ready === true,
         };
       }),
     ),
     pods: loadPods(place),
-    policies: named("CiliumEgressGatewayPolicy").map(({ metadata }) => metadata.name),
-    objects: place.objects,
+    policies: policies.map(({ metadata }) => metadata.name),
+    objects: objects.name,
   };
-}
-
-interface NamedObject {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
-}
-
-function readObjects(place: LabPlace): NamedObject[] {
-  const files = readdirSync(place.objects).filter((file) => file.endsWith(".json"));
-  return files
-    .sort()
-    .map((file) => JSON.parse(readFileSync(join(place.objects, file), "utf8")) as NamedObject);
 }

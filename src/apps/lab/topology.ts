@@ -6,6 +6,8 @@
 //                            │ the CNI's veth or bridge
 //                          [ pod ]  10.244.N.0/24, fd00:10:244:N::/64
 
+import type { ApiLogin } from "./api-objects.ts";
+
 /** A Kubernetes node: a network namespace with two devices. */
 export interface LabNode {
   readonly name: string;
@@ -31,6 +33,8 @@ export interface LabOptions {
   readonly cni: Cni;
   /** False: no agents, pods leave as the CNI lets them. */
   readonly agents: boolean;
+  /** The API server that holds the objects; absent: files do. */
+  readonly api?: ApiLogin;
 }
 
 export interface Topology extends LabOptions {

@@ -3,8 +3,6 @@
 
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { InputError } from "../../sources/files.ts";
 import type { Leak } from "./check.ts";
@@ -12,6 +10,7 @@ import { leaksOf, promisedBy } from "./check.ts";
 import type { Expectation } from "./expectation.ts";
 import { expectations } from "./expectation.ts";
 import { LabError } from "./lab-error.ts";
+import { objectsOf } from "./lab-objects.ts";
 import { pause } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
@@ -139,13 +138,7 @@ class PlanWatch {
 
   /** Plans anew if an object changed. */
   async look(): Promise<void> {
-    const fingerprint = readdirSync(this.#place.objects)
-      .filter((file) => file.endsWith(".json"))
-      .map((file) => {
-        const found = statSync(join(this.#place.objects, file), { throwIfNoEntry: false });
-        return `${file} ${found?.ino} ${found?.mtimeMs}`;
-      })
-      .join("\n");
+    const fingerprint = await (await objectsOf(this.#place)).fingerprint();
     if (fingerprint === this.#fingerprint) return;
     try {
       this.last = await expectations(this.#place, this.#topology);

@@ -3,16 +3,18 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "../../drivers/kernel/command.ts";
+import type { ApiObjects } from "./api-objects.ts";
 import { pluginDirectory } from "./cni.ts";
 import { tearDown } from "./down.ts";
 import { LabError } from "./lab-error.ts";
 import { runScript } from "./namespaces.ts";
 import type { Cable } from "./node-script.ts";
 import { bridgeScript, namespaceBatch, nodeScript, serverScript } from "./node-script.ts";
-import { namespaceObject, nodeObject, writeObject } from "./objects.ts";
+import { objectsOf } from "./lab-objects.ts";
+import { namespaceObject, nodeObject } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
-import { wirePod } from "./pods.ts";
+import { announcePod, wirePod } from "./pods.ts";
 import { startAgent, startServer, waitForAgent } from "./processes.ts";
 import { claimPlace, markComplete } from "./state.ts";
 import type { LabNode, Topology } from "./topology.ts";
@@ -49,8 +51,7 @@ async function build(place: LabPlace, topology: Topology, report: Report): Promi
     ...nodes.map((node) => runScript(place.namespace(node.name), nodeScript(topology, node))),
     mountBpf(place, topology),
   ]);
-  writeObject(place, namespaceObject());
-  for (const node of nodes) writeObject(place, nodeObject(node));
+  await writeObjects(place, topology, report);
   report("the server outside");
   const server = startServer(place, topology);
   if (agents) for (const node of nodes) startAgent(place, node);
@@ -59,6 +60,25 @@ async function build(place: LabPlace, topology: Topology, report: Report): Promi
   if (!agents) return;
   report(`${nodes.length} agents get ready`);
   await Promise.all(nodes.map((node) => waitForAgent(place, node)));
+}
+
+/** The cluster's objects, and where they are in an API server, the agents' way to it. */
+async function writeObjects(place: LabPlace, topology: Topology, report: Report): Promise<void> {
+  const { nodes, api: login } = topology;
+  if (login !== undefined) {
+    const { noteLogin } = await import("./api-access.ts");
+    noteLogin(place, login);
+  }
+  const objects = await objectsOf(place);
+  await objects.put(namespaceObject());
+  await Promise.all(nodes.map((node) => objects.put(nodeObject(node))));
+  if (login === undefined) return;
+  report(`the agents' way to the API server at ${objects.name}`);
+  const { connectNode, prepareApi, startHostRelay } = await import("./api-access.ts");
+  const api = objects as ApiObjects;
+  await prepareApi(api, nodes);
+  await startHostRelay(place, api);
+  await Promise.all(nodes.map((node) => connectNode(place, node, { api, login })));
 }
 
 function podsToMake(topology: Topology): { readonly name: string; readonly node: LabNode }[] {
@@ -71,7 +91,8 @@ function podsToMake(topology: Topology): { readonly name: string; readonly node:
 /** One after the other, as a kubelet would: the plugins share a bridge and a list of addresses. */
 async function wireAll(place: LabPlace, topology: Topology, node: LabNode): Promise<void> {
   for (const pod of podsToMake(topology)) {
-    if (pod.node.name === node.name) await wirePod({ place, topology }, pod);
+    if (pod.node.name !== node.name) continue;
+    await announcePod(place, await wirePod({ place, topology }, pod));
   }
 }
 

@@ -9,11 +9,16 @@ const NEIGHBOURS_MAX = 65_536;
 /** NETLINK_ROUTE of linux/netlink.h. */
 const NETLINK_ROUTE = 0;
 
+export interface KernelMonitorOptions extends MonitorOptions {
+  /** Lines of `ip monitor` that somebody wants to hear of by themselves. */
+  readonly heard?: { readonly matches: RegExp; readonly onLine: () => void };
+}
+
 /** Listens until it is closed; a monitor that dies is started again. */
-export function monitorKernel(options: MonitorOptions): Monitor {
+export function monitorKernel(options: KernelMonitorOptions): Monitor {
   const args = ["-o", "monitor", "label", "link", "address", "route", "rule", "neigh"];
   return runMonitor(() => {
-    const lines = new MonitorLines();
+    const lines = new MonitorLines(options.heard);
     const isNews = (text: string) => lines.push(text);
     return { tool: "ip", args, netlinkProtocol: NETLINK_ROUTE, isNews };
   }, options);
@@ -26,10 +31,16 @@ export function monitorKernel(options: MonitorOptions): Monitor {
 export class MonitorLines {
   readonly #macs = new Map<string, string>();
   readonly #cutter = new LineCutter();
+  readonly #heard: KernelMonitorOptions["heard"];
+
+  constructor(heard?: KernelMonitorOptions["heard"]) {
+    this.#heard = heard;
+  }
 
   /** Takes output in pieces of any size; true if there was news in it. */
   push(text: string): boolean {
     const lines = this.#cutter.push(text);
+    if (lines.some((line) => this.#heard?.matches.test(line))) this.#heard?.onLine();
     // No short cut: each line must be noted.
     return lines.filter((line) => this.#isNews(line)).length > 0;
   }

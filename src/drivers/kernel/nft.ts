@@ -12,6 +12,17 @@ export async function runTransaction(text: string, table: string): Promise<void>
   await runCommand("nft", ["-f", "-"], { input: text, target: `nftables table ${table}` });
 }
 
+/** Whether the kernel would carry out a transaction; nothing is changed. */
+export async function canTransact(text: string, table: string): Promise<boolean> {
+  try {
+    await runCommand("nft", ["--check", "-f", "-"], { input: text, target: table });
+    return true;
+  } catch (error) {
+    if (error instanceof OperationError && error.code === "ToolFailed") return false;
+    throw error;
+  }
+}
+
 /** What the table holds; undefined: there is none. */
 export async function readTable(table: string): Promise<NftTable | undefined> {
   const text = await list(["-j", "list", "table", "inet", table], table);
@@ -62,22 +73,24 @@ interface ListedObject {
 export function parseTable(text: string): NftTable {
   const { nftables } = JSON.parse(text) as { nftables: readonly Record<string, ListedObject>[] };
   const counters = new Map<string, number>();
+  const timeouts = new Map<string, undefined>();
   const sets = new Map<string, NftSet>();
   const chains = new Map<string, NftChain>();
   for (const entry of nftables) {
     for (const [kind, object] of Object.entries(entry)) {
       const name = object.name ?? "";
       if (kind === "counter") counters.set(name, object.packets ?? 0);
+      else if (kind === "ct timeout") timeouts.set(name, undefined);
       else if (kind === "set" || kind === "map") sets.set(name, parseSet(object));
       else if (kind === "chain") chains.set(name, parseChain(object));
     }
   }
-  return { counters, sets, chains };
+  return { counters, timeouts, sets, chains };
 }
 
 function parseChain({ type, hook, prio }: ListedObject): NftChain {
   if (hook === undefined) return { hook: undefined, rules: undefined };
-  const known = type === "nat" ? "nat" : "filter";
+  const known = type === "nat" || type === "route" ? type : "filter";
   return { hook: { type: known, hook, priority: prio ?? 0 }, rules: undefined };
 }
 

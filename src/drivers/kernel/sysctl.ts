@@ -2,9 +2,15 @@
 // and have slashes, since names of interfaces may contain dots: `net/ipv4/conf/eth0.7/forwarding`.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { OperationError } from "../../lib/operation-error.ts";
 
 const ROOT = "/proc/sys";
+/**
+ * Where `net/` is written: a container's own /proc/sys is read-only, so the host's /proc/sys/net is
+ * mounted elsewhere. Whichever it is, it shows the network namespace of the process that looks.
+ */
+const NET = process.env["SLUICE_PROC_SYS_NET"] || `${ROOT}/net`;
 
 /** The value without the line's end; undefined: there is no such setting here. */
 export function readSysctl(path: string): string | undefined {
@@ -19,11 +25,12 @@ export function readSysctl(path: string): string | undefined {
 
 /** Throws OperationError: `EACCES` or `EROFS` where this process may not, `ENOENT`. */
 export function writeSysctl(path: string, value: string): void {
+  const target = path.startsWith("net/") ? join(NET, path.slice("net/".length)) : join(ROOT, path);
   try {
-    writeFileSync(`${ROOT}/${path}`, value);
+    writeFileSync(target, value);
   } catch (cause) {
     const { code = "EIO" } = cause as NodeJS.ErrnoException;
-    throw new OperationError({ code, op: "write", target: `${ROOT}/${path}`, cause });
+    throw new OperationError({ code, op: "write", target, cause });
   }
 }
 

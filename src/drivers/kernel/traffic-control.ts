@@ -1,6 +1,7 @@
 // Programs at the two hooks of a device, as filters of traffic control (clsact, direct action).
 // Works on the network namespace of this process. Which filters are ours is the caller's business.
 
+import { spawnSync } from "node:child_process";
 import { errnoName, OperationError } from "../../lib/operation-error.ts";
 import type { Filter } from "./libbpf.ts";
 import { libbpf } from "./libbpf.ts";
@@ -52,6 +53,29 @@ export function attachFilter(
 export function detachFilter(place: FilterPlace): void {
   const result = libbpf().detachFilter(hookOf(place), place);
   if (result < 0) throw failure(result, "bpf_tc_detach", place);
+}
+
+/**
+ * The name that the filter there was given, as in `sluice_from_pod:[12]`; undefined: there is none.
+ * Unlike the program's own name it needs no CAP_SYS_ADMIN. Throws OperationError.
+ */
+export function readFilterName({ ifindex, direction, handle }: FilterPlace): string | undefined {
+  // `ifN` is the device of that number, whatever its name.
+  const args = ["-json", "filter", "show", "dev", `if${ifindex}`, direction];
+  const { status, stdout, error } = spawnSync("tc", args, { encoding: "utf8" });
+  const target = `${direction} of the device ${ifindex}`;
+  if (error !== undefined) {
+    throw new OperationError({ code: "MissingTool", op: "tc", target, cause: error });
+  }
+  // A device that is gone has no filter.
+  if (status !== 0 || stdout.trim() === "") return undefined;
+  const filters = JSON.parse(stdout) as readonly RawFilter[];
+  const wanted = `0x${handle.toString(16)}`;
+  return filters.find(({ options }) => options?.handle === wanted)?.options?.bpf_name;
+}
+
+interface RawFilter {
+  readonly options?: { readonly handle?: string; readonly bpf_name?: string };
 }
 
 function hookOf({ ifindex, direction }: FilterPlace): { ifindex: number; point: number } {

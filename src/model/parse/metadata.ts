@@ -20,6 +20,8 @@ export interface RawObject {
   /** Namespaced: the UID, or `namespace/name` without one (rule 3.6); else the name. */
   readonly key: EndpointKey;
   readonly createdAt: CreatedAt;
+  /** `metadata.generation`; -1 without one. */
+  readonly generation: number;
 }
 
 // RFC 3339, as metav1.Time and MicroTime write it; Date.parse alone would take "May 1" as well.
@@ -34,13 +36,15 @@ export function readObject(root: Fields, namespaced: boolean): RawObject {
     metadata.note("MissingField", "an object needs a name; write metadata.name", "name");
   }
   const createdAt = readCreatedAt(metadata);
+  const generation = metadata.number("generation");
   if (!namespaced) {
-    return { root, metadata, name, namespace: "", key: name as EndpointKey, createdAt };
+    const key = name as EndpointKey;
+    return { root, metadata, name, namespace: "", key, createdAt, generation };
   }
   const namespace = shared(metadata.string("namespace") || "default");
   const uid = metadata.string("uid");
   const key = uid === "" && name === "" ? ("" as EndpointKey) : endpointKey(uid, namespace, name);
-  return { root, metadata, name, namespace, key, createdAt };
+  return { root, metadata, name, namespace, key, createdAt, generation };
 }
 
 /** `metadata.creationTimestamp` in seconds; `NEWEST` without one (rule 3.6). */

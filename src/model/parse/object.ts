@@ -119,12 +119,8 @@ function objectName(kind: Kind, { namespace, name }: RawObject): string {
   return namespace === "" ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }
 
-function versionOf({ metadata, createdAt }: RawObject): Version {
-  return {
-    resourceVersion: metadata.number("resourceVersion"),
-    generation: metadata.number("generation"),
-    createdAt,
-  };
+function versionOf({ metadata, createdAt, generation }: RawObject): Version {
+  return { resourceVersion: metadata.number("resourceVersion"), generation, createdAt };
 }
 
 /** The value as a list of objects, or undefined if it is none. */

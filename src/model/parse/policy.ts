@@ -29,13 +29,14 @@ const GATEWAY_FIELDS = ["nodeSelector", "interface", "egressIP"];
 /** Rule 3.3: an empty namespaceSelector means "has the namespace label". */
 const IN_ANY_NAMESPACE: Selector = [{ key: NAMESPACE_NAME_LABEL, operator: "Exists", values: [] }];
 
-export function parsePolicy({ root, metadata, name, createdAt }: RawObject): Policy {
+export function parsePolicy({ root, metadata, name, createdAt, ...object }: RawObject): Policy {
+  const generation = Math.max(object.generation, 0);
   const distribution = readDistribution(metadata);
   const spec = root.fields("spec");
   if (!root.has("spec")) {
     root.note("MissingField", "a policy needs a spec", "spec");
     const nothing = { rules: [], destinations: [], exclusions: [], gateways: [], listed: false };
-    return { name, createdAt, distribution, ...nothing };
+    return { name, createdAt, generation, distribution, ...nothing };
   }
   spec.expectOnly(SPEC_FIELDS);
   const rules = readRules(spec);
@@ -48,6 +49,7 @@ export function parsePolicy({ root, metadata, name, createdAt }: RawObject): Pol
   return {
     name,
     createdAt,
+    generation,
     distribution,
     rules,
     destinations,

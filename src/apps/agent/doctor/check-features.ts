@@ -40,6 +40,8 @@ interface Feature {
   /** What it is for, as in `the tunnel`. */
   readonly use: string;
   readonly modules: string;
+  /** What it means to lack it; undefined: no agent can run. */
+  readonly without?: string;
 }
 
 /** Statements of every kind that the ruleset has. */
@@ -49,6 +51,10 @@ const RULESET = `table inet sluice_probe {
   set cluster { type ipv4_addr; flags interval; }
   counter dropped { }
   chain one { ct mark set 1 return; }
+  chain raw {
+    type filter hook prerouting priority -300;
+    udp dport 8473 ip daddr 192.0.2.1 notrack
+  }
   chain pre {
     type filter hook prerouting priority -149;
     ct state new meta mark & 0x3fff vmap { 1 : jump one }
@@ -62,6 +68,8 @@ const RULESET = `table inet sluice_probe {
   }
 }
 `;
+
+const TIMEOUT = "protocol tcp ; l3proto ip ; policy = { close : 0 } ;";
 
 const TUNNEL = "ip link add sluice-probe type vxlan external dstport 8473 nolearning";
 
@@ -91,6 +99,14 @@ const FEATURES: readonly Feature[] = [
     use: "the table of rules",
     modules: "nf_tables, nft_ct, nft_nat and nf_conntrack",
   },
+  {
+    check: "nftables-timeouts",
+    command: ["nft", "-f", "-"],
+    input: `add table inet sluice_probe\nadd ct timeout inet sluice_probe tcp { ${TIMEOUT} }\n`,
+    use: "forgetting a connection that was reset",
+    modules: "CONFIG_NF_CONNTRACK_TIMEOUT, which is built in or not",
+    without: "a client that uses a port again within 10 s keeps its gateway",
+  },
 ];
 
 /**
@@ -107,13 +123,15 @@ export async function checkFeatures(path: string): Promise<Finding[]> {
   return Promise.all(possible.map(checkFeature));
 }
 
-async function checkFeature({ check, command, use, modules, input }: Feature): Promise<Finding> {
+async function checkFeature(feature: Feature): Promise<Finding> {
+  const { check, command, use, modules, input, without } = feature;
   const [tool, ...args] = command;
   const error = await attempt(tool, args, input);
   if (error === undefined) return ok(check, `the kernel has what ${use} needs`);
-  const message = `the kernel cannot do what ${use} needs: ${error.message}`;
+  const consequence = without === undefined ? "" : `; ${without}`;
+  const message = `the kernel cannot do what ${use} needs: ${error.message}${consequence}`;
   const remedy = `load or install the kernel's modules: ${modules}`;
-  return bad("error", { check, message, remedy });
+  return bad(without === undefined ? "error" : "warning", { check, message, remedy });
 }
 
 /** Runs a tool in a network namespace of its own; why it failed, or undefined. */

@@ -1,0 +1,22 @@
+// The only door from the offline commands to a live cluster, opened when somebody asks for one.
+
+import type { Place } from "../drivers/kube/access.ts";
+import { OperationError } from "../lib/operation-error.ts";
+import { counted } from "../lib/text.ts";
+import { readKubernetes } from "../sources/kubernetes/read.ts";
+import type { LiveObjects } from "../sources/kubernetes/read.ts";
+import { UsageError } from "./command.ts";
+import type { Progress } from "./progress.ts";
+
+/** Reads the cluster once. Throws UsageError for one that cannot be read. */
+export async function readLive(place: Place, progress: Progress): Promise<LiveObjects> {
+  try {
+    return await readKubernetes(place, {
+      onProgress: (objects) => progress.update(`reading: ${counted(objects, "object")}`),
+    });
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const { message, remedy } = error;
+    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+  }
+}

@@ -1,0 +1,165 @@
+// `sluice uninstall --cluster`: takes Sluice out of a cluster, the nodes' parts first. The agents'
+// DaemonSet cleans the nodes itself: it is told to run `uninstall` in place of the agent.
+
+import { KubeConnection } from "../drivers/kube/connection.ts";
+import type { RawObject } from "../drivers/kube/objects.ts";
+import { deleteObject, getObject, listPages } from "../drivers/kube/objects.ts";
+import { OperationError } from "../lib/operation-error.ts";
+import { counted, printable } from "../lib/text.ts";
+import type { ManifestObject } from "../sinks/kubernetes/manifest-objects.ts";
+import { applyManifest, manifestTitle } from "../sinks/kubernetes/manifest-objects.ts";
+import {
+  isOwnDefinition,
+  POLICY_DEFINITION,
+} from "../sinks/kubernetes/policy-definition.ts";
+import { POLICIES } from "../sinks/kubernetes/resources.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Exit } from "./command.ts";
+import { EXIT, UsageError } from "./command.ts";
+import { manifestObjects } from "./install.ts";
+import { clusterPlace } from "./kube-place.ts";
+import type { Terminal } from "./terminal.ts";
+
+const POLL_MS = 1_000;
+
+/** Says first what will leave how; throws UsageError unless --yes agrees. */
+export async function uninstallCluster(args: Arguments, terminal: Terminal): Promise<Exit> {
+  const namespace = args.text("namespace") ?? "";
+  const connection = new KubeConnection(clusterPlace(args));
+  try {
+    const consequences = await consequencesIn(connection);
+    if (!args.has("yes")) {
+      throw new UsageError(consequences.join("\n"), "Say --yes if that is meant.");
+    }
+    for (const line of consequences) terminal.emit(`${printable(line)}\n`);
+    const objects = manifestObjects({ namespace, image: args.text("image") ?? "", agentArgs: [] });
+    await cleanNodes(connection, objects, Number(args.text("timeout")), terminal);
+    for (const one of objects.reverse()) await remove(connection, one, args, terminal);
+  } finally {
+    await connection.close();
+  }
+  return EXIT.ok;
+}
+
+/** Per policy, how its pods' traffic leaves afterwards. */
+async function consequencesIn(connection: KubeConnection): Promise<string[]> {
+  const lines: string[] = [];
+  try {
+    for await (const { items } of listPages(connection, POLICIES)) {
+      for (const item of items) lines.push(consequenceOf(item as RawPolicy));
+    }
+  } catch (error) {
+    // Without the definition there are no policies.
+    if (!(error instanceof OperationError) || error.code !== "NotFound") throw error;
+  }
+  if (lines.length === 0) return ["no policy is there: no traffic changes its way"];
+  return ["pods that use an egress gateway will leave with their nodes' addresses:", ...lines];
+}
+
+interface RawPolicy {
+  readonly metadata: { readonly name: string };
+  readonly status?: {
+    readonly endpoints?: number;
+    readonly gateways?: readonly { readonly egressIPs?: readonly string[] }[];
+  };
+}
+
+function consequenceOf({ metadata, status }: RawPolicy): string {
+  const { endpoints, gateways = [] } = status ?? {};
+  const addresses = gateways.flatMap(({ egressIPs = [] }) => egressIPs);
+  const who = endpoints === undefined ? "its endpoints" : counted(endpoints, "endpoint");
+  const instead = addresses.length === 0 ? "" : `, no longer with ${addresses.join(", ")}`;
+  return `  ${metadata.name}: ${who}${instead}`;
+}
+
+/** Lets the DaemonSet clean every node and waits for it. Nothing is removed before that. */
+async function cleanNodes(
+  connection: KubeConnection,
+  objects: readonly ManifestObject[],
+  timeoutSeconds: number,
+  { emit }: Terminal,
+): Promise<void> {
+  const agents = objects.find(({ resource }) => resource.kind === "DaemonSet");
+  if (agents === undefined) return;
+  const { resource, name } = agents;
+  const found = await getObject(connection, resource, name);
+  if (found === undefined) return emit("no DaemonSet is there: no node is cleaned\n");
+  const cleaning = { ...agents, object: cleaningDaemonSet(agents.object, imageOf(found)) };
+  await applyManifest(connection, cleaning, { force: true, dryRun: false });
+  emit("every node removes what its agent programmed\n");
+  const deadline = performance.now() + timeoutSeconds * 1_000;
+  for (;;) {
+    const rollout = rolloutOf(await getObject(connection, resource, name));
+    if (rollout.complete) return emit(`${rollout.text} are clean\n`);
+    if (performance.now() > deadline) {
+      throw new UsageError(
+        `after ${timeoutSeconds} s only ${rollout.text} are clean; nothing else was removed`,
+        "See the pods of the DaemonSet sluice-agent that are not ready, then try again.",
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+interface DaemonSet {
+  readonly metadata: { readonly generation?: number };
+  readonly spec: { readonly template: { readonly spec: PodSpec } };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly desiredNumberScheduled?: number;
+    readonly updatedNumberScheduled?: number;
+    readonly numberReady?: number;
+  };
+}
+
+interface PodSpec {
+  readonly containers: readonly [Readonly<Record<string, unknown>>];
+}
+
+function imageOf(daemonSet: RawObject): unknown {
+  return (daemonSet as unknown as DaemonSet).spec.template.spec.containers[0]["image"];
+}
+
+/** The same pods with the same rights, all at once, that clean up, say so and stay. */
+function cleaningDaemonSet(object: RawObject, image: unknown): RawObject {
+  const { spec } = object as unknown as DaemonSet;
+  const { template } = spec;
+  const [agent] = template.spec.containers;
+  const container = { ...agent, image, args: ["uninstall", "--yes", "--stay"] };
+  return {
+    ...object,
+    spec: {
+      ...spec,
+      minReadySeconds: 0,
+      updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "100%" } },
+      template: { ...template, spec: { ...template.spec, containers: [container] } },
+    },
+  };
+}
+
+function rolloutOf(raw: RawObject | undefined): { complete: boolean; text: string } {
+  const { metadata, status = {} } = (raw ?? { metadata: {} }) as unknown as DaemonSet;
+  const { desiredNumberScheduled: wanted = 0, updatedNumberScheduled: updated = 0 } = status;
+  const observed = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+  const ready = Math.min(updated, status.numberReady ?? 0);
+  const complete = observed && updated >= wanted && ready >= wanted;
+  return { complete, text: `${observed ? ready : 0} of ${counted(wanted, "node")}` };
+}
+
+async function remove(
+  connection: KubeConnection,
+  one: ManifestObject,
+  args: Arguments,
+  { emit }: Terminal,
+): Promise<void> {
+  const title = manifestTitle(one);
+  if (one.name.name === POLICY_DEFINITION) {
+    const found = await getObject(connection, one.resource, one.name);
+    if (found === undefined) return;
+    if (!isOwnDefinition(found)) return emit(`left ${title}: it is somebody else's\n`);
+    if (!args.has("with-policies")) {
+      return emit(`left ${title} and the policies; --with-policies removes them\n`);
+    }
+  }
+  if (await deleteObject(connection, one.resource, one.name)) emit(`removed ${title}\n`);
+}

@@ -1,0 +1,54 @@
+// What a node publishes as its NodeState: facts of its network, from which others derive egress IPs
+// (rule 6.8), and what its kernel holds of each policy. deploy/crds/nodestates.yaml describes it.
+
+import type { NodeState } from "../model/node.ts";
+import type { RowSum } from "../model/row-sum.ts";
+import { renderAddress } from "../net/address.ts";
+
+export interface PublishedFacts {
+  readonly state: NodeState;
+  readonly ready: boolean;
+  /** Why it is not ready; empty when it is. */
+  readonly message: string;
+  readonly versions: {
+    readonly sluice: string;
+    /** Of pinned maps and programs. */
+    readonly abi: string;
+    readonly kernel: string;
+  };
+  /** The policies in force here, each with the generation of its spec. */
+  readonly policies: readonly {
+    readonly name: string;
+    readonly generation: number;
+    /** Why not all of its rows fit; empty: they do. */
+    readonly message: string;
+  }[];
+  /** What was read back from the kernel, by policy; a policy that is missing has no rows. */
+  readonly held: ReadonlyMap<string, RowSum>;
+}
+
+const NO_ROWS: RowSum = { rows: 0, digest: "0".repeat(16) };
+const MESSAGE_CHARACTERS_MAX = 1_024;
+
+/** The object's `status`, without the time of its renewal. */
+export function publishedStatus(facts: PublishedFacts) {
+  const { state, ready, message, versions, policies, held } = facts;
+  return {
+    ready,
+    message: message.slice(0, MESSAGE_CHARACTERS_MAX),
+    versions,
+    interfaces: state.interfaces.map(({ name, ifindex, altNames, addresses }) => ({
+      name,
+      ifindex,
+      altNames: [...altNames],
+      addresses: addresses.map(renderAddress),
+    })),
+    defaultRoutes: state.defaultRoutes.map(({ family, interface: device }) => {
+      return { family, interface: device };
+    }),
+    policies: policies.map((policy) => {
+      const { name, generation } = policy;
+      return { name, generation, ...(held.get(name) ?? NO_ROWS), message: policy.message };
+    }),
+  };
+}

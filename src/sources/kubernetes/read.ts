@@ -1,0 +1,80 @@
+// Reads a cluster from the Kubernetes API once: the input of commands that ask about a live one.
+
+import { KubeConnection } from "../../drivers/kube/connection.ts";
+import type { Place } from "../../drivers/kube/access.ts";
+import { listPages } from "../../drivers/kube/objects.ts";
+import { OperationError } from "../../lib/operation-error.ts";
+import type { Issue } from "../../model/issue.ts";
+import { issue } from "../../model/issue.ts";
+import type { ObjectChange } from "../../model/objects.ts";
+import type { FileObject } from "../file-objects.ts";
+import { sortRaw } from "../file-objects.ts";
+import { watchedKinds } from "./kinds.ts";
+import type { WatchedKind } from "./kinds.ts";
+import { servedAt } from "./list-watch.ts";
+
+export interface LiveObjects {
+  readonly changes: readonly ObjectChange[];
+  /** Of kinds that may not be read. */
+  readonly issues: readonly Issue[];
+}
+
+export interface ReadLiveOptions {
+  /** Called after each page. */
+  readonly onProgress?: (objects: number) => void;
+}
+
+/** Lists every kind that plays a part. Throws OperationError where a required one fails. */
+export async function readKubernetes(
+  place: Place,
+  { onProgress }: ReadLiveOptions = {},
+): Promise<LiveObjects> {
+  const connection = new KubeConnection(place);
+  const changes: ObjectChange[] = [];
+  const issues: Issue[] = [];
+  try {
+    await Promise.all(
+      watchedKinds("auto").map(async (watched) => {
+        try {
+          for await (const some of objectsOf(connection, watched)) {
+            for (const { change } of some) changes.push(change);
+            onProgress?.(changes.length);
+          }
+        } catch (error) {
+          const found = lacking(watched, error);
+          if (found !== undefined) issues.push(found);
+        }
+      }),
+    );
+  } finally {
+    await connection.close();
+  }
+  return { changes, issues };
+}
+
+async function* objectsOf(connection: KubeConnection, watched: WatchedKind) {
+  const { signal } = new AbortController();
+  const resource = await servedAt(watched, connection, signal);
+  const { group, version, kind } = resource;
+  const type = { apiVersion: group === "" ? version : `${group}/${version}`, kind };
+  for await (const { items } of listPages(connection, resource)) {
+    const objects: FileObject[] = [];
+    const sink = {
+      object: (object: FileObject) => void objects.push(object),
+      other: () => undefined,
+      issue: () => undefined,
+    };
+    for (const value of items) sortRaw({ value, type, line: 0 }, kind, sink);
+    yield objects;
+  }
+}
+
+/** What to say of an optional kind that cannot be read; throws for a required one. */
+function lacking({ kind, required }: WatchedKind, error: unknown): Issue | undefined {
+  if (!(error instanceof OperationError)) throw error;
+  const { code, message, remedy } = error;
+  const refused = code === "NotFound" || code === "Forbidden";
+  if (!refused || (required && kind !== "CiliumEgressGatewayPolicy")) throw error;
+  if (code === "NotFound" && !required) return undefined;
+  return issue("UnreadableApi", { object: kind, path: "" }, `${message}; ${remedy}`);
+}

@@ -1,0 +1,151 @@
+// The controller in a real API server, with the rights of its ServiceAccount. The nodes' agents are
+// played: what they would acknowledge follows from their own engines' rows.
+
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { test } from "node:test";
+import { until } from "../support/until.ts";
+import { missingForCluster } from "./binaries.ts";
+import type { Cluster } from "./cluster.ts";
+import { addPod, NODES, policy, prepareCluster, startController } from "./controlled.ts";
+import { accountLogin, agentLogin } from "./installed.ts";
+import { PlayedAgents } from "./played-agents.ts";
+
+interface Status {
+  readonly observedGeneration: number;
+  readonly endpoints: number;
+  readonly resolved: string;
+  readonly gateways: readonly { readonly node: string; readonly endpoints: number }[];
+  readonly nodes: { readonly summary: string; readonly lagging: readonly string[] };
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly observedGeneration: number;
+  }[];
+}
+
+async function statusOf(cluster: Cluster, name: string): Promise<Status | undefined> {
+  const printed = await cluster.kubectl("get", "cegp", name, "-o", "json");
+  return (JSON.parse(printed) as { status?: Status }).status;
+}
+
+/** `True Programmed`, `False NodesLag`. */
+function judged(status: Status | undefined, type: string): string {
+  const found = status?.conditions.find((one) => one.type === type);
+  return found === undefined ? "none" : `${found.status} ${found.reason}`;
+}
+
+/** Waits until the policy's condition is so; gives the whole status. */
+async function becomes(
+  cluster: Cluster,
+  name: string,
+  type: string,
+  wanted: string,
+): Promise<Status> {
+  let status: Status | undefined;
+  const holds = async () => judged((status = await statusOf(cluster, name)), type) === wanted;
+  await until(holds, { shown: () => JSON.stringify(status), pollMs: 100 });
+  return status as Status;
+}
+
+test("the controller", { skip: missingForCluster() ?? false }, async (t) => {
+  const cluster = await prepareCluster(t);
+  const login = await accountLogin(cluster, "sluice-controller");
+  const controller = startController(t, login, {});
+  const agents = await PlayedAgents.start(t, cluster, NODES, (node) => agentLogin(cluster, node));
+  for (const number of [1, 2, 3]) await addPod(cluster, number);
+  await followsNodes(t, cluster, agents);
+  await judgesPolicies(t, cluster);
+  await isOne(t, cluster, { login, first: controller });
+});
+
+async function followsNodes(
+  t: TestContext,
+  cluster: Cluster,
+  agents: PlayedAgents,
+): Promise<void> {
+
+  await t.test("says what became of a policy, per gateway, on which nodes [1.7]", async () => {
+    await cluster.apply(policy("shop", ["gw-1", "gw-2"]));
+    const behind = await becomes(cluster, "shop", "Programmed", "False NodesLag");
+    assert.equal(behind.nodes.summary, "0/3");
+    assert.deepEqual([...behind.nodes.lagging].sort(), [...NODES].sort());
+    await agents.acknowledge();
+    const status = await becomes(cluster, "shop", "Programmed", "True Programmed");
+    assert.deepEqual([status.endpoints, status.resolved, status.nodes.summary], [3, "2/2", "3/3"]);
+    const shares = status.gateways.map(({ node, endpoints }) => `${node} ${endpoints}`);
+    assert.deepEqual(shares, ["gw-1 2", "gw-2 1"]);
+    assert.equal(judged(status, "Accepted"), "True Valid");
+    assert.equal(judged(status, "ResolvedRefs"), "True Resolved");
+    assert.ok(status.conditions.every((one) => one.observedGeneration === 1));
+    const shown = await cluster.kubectl("get", "cegp", "shop");
+    assert.match(shown, /shop +2\/2 +3 +True +True/);
+  });
+
+  await t.test("a node that holds other rows shows, after a while [5.1]", async () => {
+    await addPod(cluster, 4);
+    await agents.acknowledge(["gw-1", "gw-2"]);
+    const status = await becomes(cluster, "shop", "Programmed", "False NodesLag");
+    assert.deepEqual(status.nodes.lagging, ["worker-1"]);
+    assert.match(JSON.stringify(status.conditions), /worker-1: it holds 3 of 4 rows/);
+    await agents.acknowledge();
+    await becomes(cluster, "shop", "Programmed", "True Programmed");
+  });
+
+}
+
+async function judgesPolicies(t: TestContext, cluster: Cluster): Promise<void> {
+  await t.test("a refused version leaves the one before in force, and says so [2.3]", async () => {
+    const annotation = ["annotate", "--overwrite", "cegp", "shop"];
+    await cluster.kubectl(...annotation, "sluice.dev/distribution=fair");
+    const status = await becomes(cluster, "shop", "Accepted", "False InvalidDistribution");
+    assert.match(JSON.stringify(status.conditions), /accepted before stays in force/);
+    assert.equal(status.endpoints, 4);
+    await cluster.kubectl(...annotation, "sluice.dev/distribution=round-robin");
+    await becomes(cluster, "shop", "Accepted", "True Valid");
+  });
+
+  await t.test("an entry without a node is a condition, and an event for people", async () => {
+    await cluster.apply(policy("shop", ["gw-1", "nowhere"]));
+    const status = await becomes(cluster, "shop", "ResolvedRefs", "False GatewayUnresolved");
+    assert.deepEqual([status.observedGeneration, status.resolved], [2, "1/2"]);
+    const events = () => cluster.kubectl("describe", "cegp", "shop");
+    await until(async () => {
+      return /Warning +GatewayUnresolved .*gateway entry 2: no node .*host=nowhere/.test(
+        await events(),
+      );
+    });
+  });
+
+  await t.test("the loser of identical prefixes names the winner [7.3]", async () => {
+    await cluster.apply(policy("younger", ["gw-2"]));
+    const status = await becomes(cluster, "younger", "Conflicted", "True IdenticalRow");
+    assert.match(JSON.stringify(status.conditions), /the older policy shop wins 203\.0\.113\.0/);
+    assert.equal(judged(status, "Programmed"), "True NotNeeded");
+    await cluster.kubectl("delete", "cegp", "younger");
+  });
+
+}
+
+interface Active {
+  readonly login: string;
+  readonly first: ReturnType<typeof startController>;
+}
+
+async function isOne(t: TestContext, cluster: Cluster, { login, first }: Active): Promise<void> {
+  await t.test("one is active; another follows when it ends", async () => {
+    assert.match(first.said(), / active identity="one"/);
+    const other = startController(t, login, { identity: "two" });
+    await until(() => other.said().includes(" started "));
+    await cluster.apply(policy("shop", ["gw-1", "gw-2"]));
+    await becomes(cluster, "shop", "ResolvedRefs", "True Resolved");
+    assert.doesNotMatch(other.said(), / active /);
+    await first.end();
+    await until(() => / active identity="two"/.test(other.said()));
+    await cluster.apply(policy("shop", ["gw-2"]));
+    await until(async () => (await statusOf(cluster, "shop"))?.observedGeneration === 4);
+    assert.doesNotMatch(first.said() + other.said(), /error=/);
+  });
+}

@@ -1,0 +1,71 @@
+// The lab on a real API server: what the server outside sees is what the plan of the API's objects
+// says, while everything is changed by kubectl, and while the API server is away.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { check, makeLab, missingForLab, remains, succeed } from "../kernel/make-lab.ts";
+import type { RunLab } from "../kernel/make-lab.ts";
+import { until } from "../support/until.ts";
+import { missingForCluster } from "./binaries.ts";
+import { startCluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { define, NODE_STATES, POLICIES } from "./definitions.ts";
+
+const skip = missingForCluster() ?? missingForLab() ?? false;
+
+test("a lab on the Kubernetes API", { skip }, async (t) => {
+  const cluster = await startCluster(t);
+  await define(cluster, POLICIES, NODE_STATES);
+  const { name, lab } = makeLab(t);
+  succeed(lab("up", "--ipv6", "--pods", "4", "--api", cluster.kubeconfig));
+  await provesPackets(t, cluster, lab);
+  await t.test("down takes everything away, in the API server too", async () => {
+    succeed(lab("down"));
+    assert.deepEqual(remains(name), []);
+    const kinds = "nodes,pods,cegp,serviceaccounts";
+    const left = await cluster.kubectl("get", kinds, "-A", "-o", "name");
+    assert.equal(left.trim(), "ciliumegressgatewaypolicy.cilium.io/outside");
+  });
+});
+
+function fits(lab: RunLab): ReturnType<typeof check>["flows"] {
+  const found = check(lab);
+  assert.ok(found.fits, JSON.stringify(found, undefined, 1));
+  return found.flows;
+}
+
+const seenBy = (lab: RunLab) => new Set(fits(lab).map(({ seen }) => seen));
+
+async function provesPackets(t: TestContext, cluster: Cluster, lab: RunLab): Promise<void> {
+  await t.test("kubectl apply makes packets leave through the gateways [5.1, 8.3]", async () => {
+    // The control: without a policy every pod leaves with its node's address.
+    assert.ok(![...seenBy(lab)].some((address) => address?.endsWith(".31")));
+    await cluster.kubectl("apply", "--server-side", "-f", "demo/policy.yaml");
+    const seen = seenBy(lab);
+    for (const address of ["198.51.100.31", "198.51.100.41", "198.51.100.51"]) {
+      assert.ok(seen.has(address), [...seen].join());
+    }
+  });
+
+  await t.test("nothing changes while the API server is away [8.5]", async () => {
+    const before = [...seenBy(lab)].sort();
+    await cluster.killApi();
+    // The plan is that of the API server, so the server outside is asked alone.
+    const exit = lab("exec", "pod-1", "--", "ping", "-c", "2", "-W", "2", "198.51.100.100").exit;
+    assert.equal(exit, 0);
+    assert.ok(await cluster.startApi());
+    assert.deepEqual([...seenBy(lab)].sort(), before);
+  });
+
+  await t.test("a pod, a label and a deleted policy are followed", async () => {
+    succeed(lab("pod", "add"));
+    await cluster.kubectl("label", "node", "gateway-3", "egress-");
+    assert.ok(!seenBy(lab).has("198.51.100.51"));
+    succeed(lab("label", "gateway-3", "egress=yes"));
+    await until(() => seenBy(lab).has("198.51.100.51"), { deadlineMs: 30_000 });
+    succeed(lab("agent", "stop", "worker-1"));
+    succeed(lab("agent", "start", "worker-1"));
+    assert.ok(fits(lab).length > 0);
+  });
+}
