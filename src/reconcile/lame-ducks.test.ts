@@ -42,6 +42,13 @@ test("a row that comes back is an ordinary one again", () => {
   assert.deepEqual(ducks.rows(), []);
 });
 
+test("a row that an earlier process left stays too, from the start on [8.6]", () => {
+  const [a, b] = [row("10.0.0.1"), row("10.0.0.2")];
+  const ducks = new LameDucks([a, b]);
+  assert.deepEqual(ducks.keep([b], { nowMs: 5, isElsewhere: elsewhere }), [a, b]);
+  assert.equal(ducks.nextMs, 5 + LAME_DUCK_MS);
+});
+
 test("rows of endpoints that are gone, or that live here, do not stay [8.10]", () => {
   const ducks = new LameDucks();
   ducks.keep([row("10.0.0.1")], { nowMs: 0, isElsewhere: elsewhere });

@@ -16,9 +16,14 @@ interface Kept {
 
 export class LameDucks {
   /** What was desired last, sorted. */
-  #desired: readonly Row[] = [];
+  #desired: readonly Row[];
   /** Sorted by row. */
   #kept: readonly Kept[] = [];
+
+  /** `found`: what the kernel holds of an earlier process, which counts as desired by it. */
+  constructor(found: readonly Row[] = []) {
+    this.#desired = found.toSorted(compareRows);
+  }
 
   /**
    * `rows`, which are sorted, with those that left less than 30 s ago and whose source lives on

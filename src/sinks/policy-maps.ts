@@ -12,8 +12,9 @@ import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../drivers/kernel/bp
 import { checkBpffs, keepPinned, makeDirectory } from "../drivers/kernel/bpffs.ts";
 import { KeyTable } from "../lib/key-table.ts";
 import { OperationError } from "../lib/operation-error.ts";
+import { bitsOf, prefixAddress, prefixLength } from "../net/prefix.ts";
 import type { Entries, MapLayout } from "../plan/map-layout.ts";
-import { encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
+import { decodeRows, encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
 import type { Row } from "../plan/row.ts";
 import { diffEntries, pick } from "./map-diff.ts";
 
@@ -44,6 +45,8 @@ export interface PolicyMapsOptions {
 }
 
 export interface PolicyMaps {
+  /** The rows that the maps hold, whoever wrote them and for whatever policy. */
+  rows(): Promise<Row[]>;
   /**
    * Makes the maps hold `rows`, those of this node, sorted. `prune`: all sources are synced, so
    * what nobody wants may go. One call at a time.
@@ -74,6 +77,11 @@ export function openPolicyMaps(options: PolicyMapsOptions): PolicyMaps {
     throw error;
   }
   return {
+    async rows() {
+      // The old map says the same once more.
+      const all = maps.filter(({ layout }) => layout !== v4).map((map) => map.rows());
+      return (await Promise.all(all)).flat();
+    },
     async apply(rows, how) {
       const outcomes: MapOutcome[] = [];
       for (const map of maps) outcomes.push(await map.apply(rows, how));
@@ -152,7 +160,7 @@ function makePinned(layout: MapLayout, { directory, maxEntries }: PolicyMapsOpti
 
 /** One of them: what is pinned, and what we remember of it. */
 class PolicyMap {
-  readonly #layout: MapLayout;
+  readonly layout: MapLayout;
   readonly #map: BpfMap;
   readonly #path: string;
   readonly #onBatch: PolicyMapsOptions["onBatch"];
@@ -162,21 +170,31 @@ class PolicyMap {
   #held: Entries | undefined;
 
   constructor(layout: MapLayout, map: BpfMap, { directory, onBatch }: PolicyMapsOptions) {
-    this.#layout = layout;
+    this.layout = layout;
     this.#map = map;
     this.#path = join(directory, layout.name);
     this.#onBatch = onBatch;
     this.#known = new KeyTable(layout.keySize);
   }
 
+  async rows(): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const { source, ...row } of decodeRows(this.layout, await this.#map.dump())) {
+      // Others may cover a whole subnet by one entry; a row of ours has one source.
+      if (prefixLength(source) !== bitsOf(this.layout.family)) continue;
+      rows.push({ source: prefixAddress(source), ...row, policy: "" });
+    }
+    return rows;
+  }
+
   async apply(rows: Iterable<Row>, { prune }: { prune: boolean }): Promise<MapOutcome> {
     // Others may empty the BPF file system, and readers look for the map there.
     keepPinned(this.#path, (path) => this.#map.pin(path));
-    const desired = encodeRows(this.#layout, rows);
+    const desired = encodeRows(this.layout, rows);
     const actual = this.#held ?? (await this.#load());
     // If this is not done to its end, nobody knows.
     this.#held = undefined;
-    const { wanted, writes, unchanged, unwanted } = diffEntries(this.#layout, desired, actual);
+    const { wanted, writes, unchanged, unwanted } = diffEntries(this.layout, desired, actual);
     const known = unwanted.filter((index) => this.#known.find(actual.keys, index) >= 0);
     const strange = prune
       ? unwanted.filter((index) => this.#known.find(actual.keys, index) < 0)
@@ -198,7 +216,7 @@ class PolicyMap {
     const left = unwanted.length - deleted.done - pruned.done;
     if (left === 0 && wrote.done === writes.length) this.#held = desired;
     return {
-      map: this.#layout.name,
+      map: this.layout.name,
       written: wrote.done,
       deleted: deleted.done,
       unchanged,
@@ -218,12 +236,12 @@ class PolicyMap {
 
   async #load(): Promise<Entries> {
     const actual = await this.#map.dump();
-    maskKeys(this.#layout, actual);
+    maskKeys(this.layout, actual);
     return actual;
   }
 
   async #write({ keys, values }: Entries, indexes: readonly number[]): Promise<BatchResult> {
-    const { keySize, valueSize } = this.#layout;
+    const { keySize, valueSize } = this.layout;
     const batch = pick(keys, keySize, indexes);
     const result = await this.#map.update(batch, pick(values, valueSize, indexes));
     if (indexes.length > 0) this.#tell("write", result.done);
@@ -231,12 +249,12 @@ class PolicyMap {
   }
 
   async #delete({ keys }: Entries, indexes: readonly number[]): Promise<BatchResult> {
-    const result = await this.#map.delete(pick(keys, this.#layout.keySize, indexes));
+    const result = await this.#map.delete(pick(keys, this.layout.keySize, indexes));
     if (indexes.length > 0) this.#tell("delete", result.done);
     return result;
   }
 
   #tell(op: "write" | "delete", entries: number): void {
-    this.#onBatch?.({ op, map: this.#layout.name, entries });
+    this.#onBatch?.({ op, map: this.layout.name, entries });
   }
 }

@@ -17,15 +17,20 @@ const skip = bpffs.skip ?? enterPrivateNetns() ?? false;
 const kernelTest = (title: string, body: (t: TestContext) => Promise<void>) =>
   test(`sluice agent --datapath none ${title}`, { skip }, body);
 
-const NODE = "gateway-1";
+const GATEWAY = "gateway-1";
+/** Rows of its own pods go at once; a gateway keeps rows of others for a while (8.6). */
+const WORKER = "worker-2";
 
-/** The example cluster in a folder of its own, and an agent for one of its gateways. */
+/** The example cluster in a folder of its own, and an agent for one of its nodes. */
 class Node extends MapsAgent {
   readonly source: string;
 
-  constructor(t: TestContext) {
+  readonly name: string;
+
+  constructor(t: TestContext, name = GATEWAY) {
     const source = join(temporaryFolder(t), "cluster");
-    super(t, { bpffs: bpffs.directory, node: NODE, source: ["--source", source] });
+    super(t, { bpffs: bpffs.directory, node: name, source: ["--source", source] });
+    this.name = name;
     this.source = source;
     cpSync(join(ROOT, "examples/cluster"), this.source, { recursive: true });
     cpSync(join(ROOT, "examples/policy.yaml"), join(this.source, "policy.yaml"));
@@ -34,7 +39,7 @@ class Node extends MapsAgent {
 
 /** What the plan says this node's maps should hold. */
 function planned(node: Node, ...options: string[]): string[] {
-  return plannedRows(NODE, "-f", node.source, ...options);
+  return plannedRows(node.name, "-f", node.source, ...options);
 }
 
 kernelTest("writes what the plan says, and follows the directory [7.6, 7.8]", async (t) => {
@@ -70,7 +75,7 @@ kernelTest("keeps rows while a file is half written, and when it is ended", asyn
 });
 
 kernelTest("keeps a refused policy's last accepted rows over a restart [2.3]", async (t) => {
-  const node = new Node(t);
+  const node = new Node(t, WORKER);
   node.start();
   const wanted = planned(node);
   await node.until("the first rows", same(wanted));
@@ -95,7 +100,7 @@ kernelTest("keeps a refused policy's last accepted rows over a restart [2.3]", a
 });
 
 kernelTest("removes a policy that was deleted while it was down [7.8]", async (t) => {
-  const node = new Node(t);
+  const node = new Node(t, WORKER);
   node.start();
   await node.until("the first rows", same(planned(node)));
   await node.end("SIGKILL");

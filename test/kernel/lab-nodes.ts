@@ -2,14 +2,17 @@
 // the plan says that they should.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { isThere, pause } from "../../src/apps/lab/namespaces.ts";
-import { LabPlace } from "../../src/apps/lab/place.ts";
+import { LabPlace, podMember } from "../../src/apps/lab/place.ts";
 import { agentRuns, agentStatus, startAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
+import { programCommand } from "../../src/apps/lab/programs.ts";
 import { loadTopology } from "../../src/apps/lab/state.ts";
 import type { LabNode, Topology } from "../../src/apps/lab/topology.ts";
+import { SERVER_PORT } from "../../src/apps/lab/topology.ts";
 import { BpfMap } from "../../src/drivers/kernel/bpf-map.ts";
 import { present } from "../../src/lib/assert.ts";
 import { ABI_DIRECTORY, COUNTERS } from "../../src/reconcile/datapath-maps.ts";
@@ -81,6 +84,15 @@ export class NodeOfLab {
     await this.#gone(pid);
   }
 
+  /** Stops its agent in its tracks until `thaw`: this node's view gets old, what it wrote works. */
+  freeze(): void {
+    process.kill(present(this.agent, "an agent to freeze"), "SIGSTOP");
+  }
+
+  thaw(): void {
+    process.kill(present(this.agent, "an agent to thaw"), "SIGCONT");
+  }
+
   /** Waits until the agent that was started here has ended by itself. */
   ended(): Promise<void> {
     return this.#gone(present(this.#started, "an agent that was started"));
@@ -148,6 +160,12 @@ const NO_ENTRIES: ReadonlySet<string> = new Set([
 
 const KILL_VARIABLE = "SLUICE_TEST_KILL_AFTER_STEP";
 
+export interface Probed {
+  readonly protocol: "TCP" | "UDP";
+  readonly server: string;
+  readonly address: string | null;
+}
+
 /** The nodes of a lab, by name. */
 export class LabNodes {
   readonly place: LabPlace;
@@ -166,6 +184,17 @@ export class LabNodes {
 
   get gateways(): readonly NodeOfLab[] {
     return this.all.filter(({ name }) => name.startsWith("gateway-"));
+  }
+
+  /**
+   * Connections from a pod to the server: which address it saw, null for no answer. TCP tries again
+   * by itself, as long as `patienceMs`.
+   */
+  async probe(pod: string, patienceMs = PATIENCE_MS): Promise<readonly Probed[]> {
+    const words = [String(SERVER_PORT), String(patienceMs), ...this.topology.server];
+    const command = [`--net=${this.place.path(podMember(pod))}`, ...programCommand("probe", words)];
+    const { stdout } = await promisify(execFile)("nsenter", command);
+    return JSON.parse(stdout) as readonly Probed[];
   }
 
   /** Starts the agents that do not run and waits for all. */

@@ -1,7 +1,7 @@
 // The policy maps' sink on the running kernel, its work looked at by a second hand.
 
 import assert from "node:assert/strict";
-import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -208,18 +208,6 @@ kernelTest("that are full say how many rows fit, and take the rest once they can
   assert.deepEqual(told(await maps.apply(rows.slice(1000), SYNCED)), [
     { map: v4_v2.name, written: 500, deleted: 1000, unchanged: 500 },
   ]);
-  maps.close();
-});
-
-kernelTest("are pinned again when somebody empties the file system below them", async () => {
-  const directory = folder();
-  const maps = open(directory);
-  await maps.apply(manyRows(2), SYNCED);
-  rmSync(directory, { recursive: true });
-  const outcomes = told(await maps.apply(manyRows(2), SYNCED));
-  assert.deepEqual(outcomes, [{ map: v4_v2.name, unchanged: 2 }]);
-  assert.equal(entries(directory, v4_v2).length, 2);
-  assert.deepEqual(readdirSync(directory), [v4_v2.name, v6.name]);
   maps.close();
 });
 

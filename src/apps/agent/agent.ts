@@ -36,7 +36,8 @@ export class Agent {
   readonly #accepted: LastAccepted;
   readonly #owners: AddressOwners;
   readonly #policyMaps: PolicyMaps;
-  readonly #ducks = new LameDucks();
+  /** Undefined: what an earlier process left is not read yet. */
+  #ducks: LameDucks | undefined;
   readonly #queue: ObjectChange[] = [];
   #kernel: KernelState | undefined;
   #objectIssues: readonly Issue[] = [];
@@ -67,6 +68,7 @@ export class Agent {
       legacyV4: options.legacyV4,
     });
     this.#queue.push(...this.#accepted.changes());
+    void this.#adoptRows();
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
     this.#every(VERIFY_MS, () => this.onDoubt());
     this.#every(SAVE_MS, () => this.#save(this.#owners));
@@ -119,7 +121,7 @@ export class Agent {
       policies: this.#world.policies(),
       admitted: this.#admitted,
       rows: this.#rowCount,
-      lameDucks: this.#ducks.rows().length,
+      lameDucks: this.#ducks?.rows().length ?? 0,
     };
   }
 
@@ -145,6 +147,17 @@ export class Agent {
     this.#policyMaps.close();
   }
 
+  /** Rows that this node should no longer have may still be used: others hear of it later (8.6). */
+  async #adoptRows(): Promise<void> {
+    const found = this.#policyMaps.rows().catch((error: unknown) => {
+      // Writing them will meet the same, and say so.
+      if (error instanceof OperationError) return [];
+      throw error;
+    });
+    this.#ducks = new LameDucks(await found);
+    this.#wake();
+  }
+
   #wake(): void {
     if (this.#turnQueued || this.#closed) return;
     this.#turnQueued = true;
@@ -158,20 +171,20 @@ export class Agent {
   #turn(): void {
     const begin = performance.now();
     this.#passed.push(...this.#world.take(this.#queue.splice(0)));
-    if (!this.#objectsSynced || this.#kernel === undefined) return;
+    if (!this.#objectsSynced || this.#kernel === undefined || this.#ducks === undefined) return;
     this.#save(this.#accepted);
-    this.#submit(this.#world.admittedRows(), this.#kernel);
+    this.#submit(this.#world.admittedRows(), this.#kernel, this.#ducks);
     this.#changedMs = undefined;
     this.#journal.noteTurn(performance.now() - begin);
   }
 
-  #submit(admitted: readonly Row[], kernel: KernelState): void {
+  #submit(admitted: readonly Row[], kernel: KernelState, ducks: LameDucks): void {
     const { self } = this.#world;
     const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
-    const rows = this.#ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
+    const rows = ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
     this.#admitted = admitted;
     this.#rowCount = rows.length;
-    const { nextMs } = this.#ducks;
+    const { nextMs } = ducks;
     if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
     const desired = { rows, kernel, prune: true, sinceMs: this.#changedMs };
     if (this.#options.datapath === "none") {
