@@ -14,7 +14,7 @@ import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
 import { LabPlace, podMember } from "../../src/apps/lab/place.ts";
 import { startAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
 import { Sniffer } from "../../src/apps/lab/sniffer.ts";
-import { loadPods } from "../../src/apps/lab/state.ts";
+import { findPod, loadPods } from "../../src/apps/lab/state.ts";
 import type { LabOptions, Topology } from "../../src/apps/lab/topology.ts";
 import { planTopology, SERVER } from "../../src/apps/lab/topology.ts";
 import { bringUp } from "../../src/apps/lab/up.ts";
@@ -86,6 +86,11 @@ export class FlowLab {
 
   get pods(): readonly string[] {
     return loadPods(this.place).map(({ name }) => name);
+  }
+
+  /** A pod's addresses, IPv4 first. */
+  addresses(pod: string): readonly string[] {
+    return findPod(this.place, pod).addresses;
   }
 
   /** The peer in a pod; it starts when it is asked for first. */
@@ -235,9 +240,18 @@ export class FlowLab {
     }
   }
 
-  /** Runs `work` below the sniffer, which must not see any other source on the server's cable. */
-  async watch<T>(promised: readonly string[], work: () => Promise<T>): Promise<T> {
-    const { sniffed, value } = await Sniffer.during(this, work);
+  /**
+   * Runs `work` below the sniffer, which must not see any other source of packets to the server, or
+   * to other addresses on its cable.
+   */
+  async watch<T>(
+    promised: readonly string[],
+    work: () => Promise<T>,
+    server: readonly string[] = this.topology.server,
+  ): Promise<T> {
+    const { place, topology } = this;
+    const lab = { place, topology: { ...topology, server } };
+    const { sniffed, value } = await Sniffer.during(lab, work);
     const leaks = leaksOf(sniffed.sources, new Set(promised));
     assert.deepEqual({ leaks, missed: sniffed.missed }, { leaks: [], missed: 0 });
     assert.ok(sniffed.sources.size > 0, "the sniffer saw nothing");
