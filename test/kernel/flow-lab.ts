@@ -2,8 +2,6 @@
 // outside, policies as objects, and the sniffer over everything.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leaksOf } from "../../src/apps/lab/check.ts";
 import { tearDown } from "../../src/apps/lab/down.ts";
@@ -18,8 +16,7 @@ import { findPod, loadPods } from "../../src/apps/lab/state.ts";
 import type { LabOptions, Topology } from "../../src/apps/lab/topology.ts";
 import { planTopology, SERVER } from "../../src/apps/lab/topology.ts";
 import { bringUp } from "../../src/apps/lab/up.ts";
-import { ROOT } from "../support/run-cli.ts";
-import { freshName, missingForLab } from "./make-lab.ts";
+import { freshName } from "./make-lab.ts";
 import { Peer } from "./peer/peer.ts";
 import type { FlowReport, FlowSpec } from "./peer/wire.ts";
 
@@ -45,12 +42,6 @@ export interface FlowsWanted {
   readonly label?: string;
   readonly protocols?: readonly FlowSpec["protocol"][];
   readonly localPort?: number;
-}
-
-/** Why no lab with agents can be made here; undefined: one can. */
-export function missingForAgents(): string | undefined {
-  const built = existsSync(join(ROOT, "dist/sluice.bpf.o"));
-  return missingForLab() ?? (built ? undefined : "not built: run make build for the programs");
 }
 
 /** Raises a lab of both families. */
