@@ -1,6 +1,8 @@
 // Connection tracking of a node made full: each network namespace counts its own entries against
 // the machine's limit, so the machine's own table and the limit stay as they are.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runCommand } from "../../src/drivers/kernel/command.ts";
@@ -40,6 +42,15 @@ export class ConntrackTable {
   /** Fills it but for so many entries. */
   async leaveRoom(entries: number): Promise<void> {
     await this.#add(ConntrackTable.size - entries - (await this.count()));
+  }
+
+  /** Forgets what this source began; of a flood that takes its time. */
+  async forget(source: string): Promise<void> {
+    const namespace = `--net=${this.#lab.place.path(this.#node)}`;
+    const script = "conntrack -D -s $0 -p tcp; conntrack -D -s $0 -p udp";
+    const options = { stdio: "ignore" } as const;
+    const child = spawn("nsenter", [namespace, "sh", "-c", script, source], options);
+    await once(child, "close");
   }
 
   /** Fills it until no other flow finds room. */
