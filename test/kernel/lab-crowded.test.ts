@@ -24,6 +24,9 @@ const PORTS = { first: 5000, count: 60_000 };
 const FLOOD_MIN = 300_000;
 /** Without SLUICE_SOAK the table is filled by hand but for this. */
 const ROOM = 5_000;
+const FULL_MS = 120_000;
+/** A new flow that is not answered for so long is dropped. */
+const REFUSED_MS = 2_000;
 const FLOOD_WITHIN_MS = 280_000;
 
 let lab: FlowLab;
@@ -44,7 +47,7 @@ before(async () => {
 after(() => lab?.end());
 
 async function change(gateway: Gateway): Promise<void> {
-  lab.applyPolicy([gateway]);
+  await lab.applyPolicy([gateway]);
   await lab.settle();
 }
 
@@ -104,6 +107,20 @@ async function flood(t: TestContext, table: ConntrackTable): Promise<void> {
   assert.ok(sent >= wanted);
 }
 
+/** Fills the table until new flows of these pods, which live on its node, find no room. */
+async function fillUp(table: ConntrackTable, pods: readonly string[]): Promise<void> {
+  const deadline = performance.now() + FULL_MS;
+  for (let round = 1; ; round++) {
+    await table.fill();
+    const fresh = lab.flows(pods, { label: `fresh-${round}` });
+    const refused = brokenOf(await lab.open(fresh, REFUSED_MS));
+    await lab.finish(fresh);
+    if (refused.length === fresh.length) return;
+    // The room of flows that have ended; the kernel takes its time to find it.
+    assert.ok(performance.now() < deadline, "the table does not get full");
+  }
+}
+
 test("flood and full table do not end established flows, nor let others out [8.1, 8.5, 8.8]", {
   skip,
 }, async (t) => {
@@ -132,20 +149,15 @@ test("flood and full table do not end established flows, nor let others out [8.1
 
     // The flood's own flows give way to others, so they go first.
     for (const address of lab.addresses("pod-1")) await table.forget(address);
-    await table.fill();
-    assert.equal(await table.count(), ConntrackTable.size);
+    await fillUp(table, others.slice(0, -1));
     await assertAlive([...sticky, ...newer], inbound);
-    // Those of this node; one or the other may find the room of something that has ended.
-    const fresh = lab.flows(others.slice(0, -1), { label: "fresh" });
-    const refused = brokenOf(await lab.open(fresh, 3000)).length;
-    assert.ok(refused > 0, "the control: the table is full");
     // The control: one that is forgotten finds no room either, and still nothing leaves.
     const [pod = ""] = others;
     const lost = newer.filter((flow) => flow.pod === pod);
     for (const address of lab.addresses(pod)) await table.forget(address);
     await table.fill();
     const forgotten = brokenOf(await lab.ask(lost, { withinMs: 2000 })).length;
-    t.diagnostic(`refused: ${refused} of ${fresh.length} new, ${forgotten} of ${lost.length} lost`);
+    t.diagnostic(`${forgotten} of ${lost.length} that were forgotten found no room`);
     assert.ok(forgotten > 0, "the control");
   });
   await lab.inNodes("conntrack -F 2>/dev/null");
