@@ -2,8 +2,6 @@
 // outside, policies as objects, and the sniffer over everything.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leaksOf } from "../../src/apps/lab/check.ts";
 import { tearDown } from "../../src/apps/lab/down.ts";
@@ -14,12 +12,11 @@ import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
 import { LabPlace, podMember } from "../../src/apps/lab/place.ts";
 import { startAgent, waitForAgent } from "../../src/apps/lab/processes.ts";
 import { Sniffer } from "../../src/apps/lab/sniffer.ts";
-import { loadPods } from "../../src/apps/lab/state.ts";
+import { findPod, loadPods } from "../../src/apps/lab/state.ts";
 import type { LabOptions, Topology } from "../../src/apps/lab/topology.ts";
 import { planTopology, SERVER } from "../../src/apps/lab/topology.ts";
 import { bringUp } from "../../src/apps/lab/up.ts";
-import { ROOT } from "../support/run-cli.ts";
-import { freshName, missingForLab } from "./make-lab.ts";
+import { freshName } from "./make-lab.ts";
 import { Peer } from "./peer/peer.ts";
 import type { FlowReport, FlowSpec } from "./peer/wire.ts";
 
@@ -45,12 +42,6 @@ export interface FlowsWanted {
   readonly label?: string;
   readonly protocols?: readonly FlowSpec["protocol"][];
   readonly localPort?: number;
-}
-
-/** Why no lab with agents can be made here; undefined: one can. */
-export function missingForAgents(): string | undefined {
-  const built = existsSync(join(ROOT, "dist/sluice.bpf.o"));
-  return missingForLab() ?? (built ? undefined : "not built: run make build for the programs");
 }
 
 /** Raises a lab of both families. */
@@ -86,6 +77,11 @@ export class FlowLab {
 
   get pods(): readonly string[] {
     return loadPods(this.place).map(({ name }) => name);
+  }
+
+  /** A pod's addresses, IPv4 first. */
+  addresses(pod: string): readonly string[] {
+    return findPod(this.place, pod).addresses;
   }
 
   /** The peer in a pod; it starts when it is asked for first. */
@@ -235,9 +231,18 @@ export class FlowLab {
     }
   }
 
-  /** Runs `work` below the sniffer, which must not see any other source on the server's cable. */
-  async watch<T>(promised: readonly string[], work: () => Promise<T>): Promise<T> {
-    const { sniffed, value } = await Sniffer.during(this, work);
+  /**
+   * Runs `work` below the sniffer, which must not see any other source of packets to the server, or
+   * to other addresses on its cable.
+   */
+  async watch<T>(
+    promised: readonly string[],
+    work: () => Promise<T>,
+    server: readonly string[] = this.topology.server,
+  ): Promise<T> {
+    const { place, topology } = this;
+    const lab = { place, topology: { ...topology, server } };
+    const { sniffed, value } = await Sniffer.during(lab, work);
     const leaks = leaksOf(sniffed.sources, new Set(promised));
     assert.deepEqual({ leaks, missed: sniffed.missed }, { leaks: [], missed: 0 });
     assert.ok(sniffed.sources.size > 0, "the sniffer saw nothing");

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
-import { assertWhole, brokenOf, missingForAgents, namesOf, raiseLab } from "./flow-lab.ts";
+import { assertWhole, brokenOf, namesOf, raiseLab } from "./flow-lab.ts";
+import { missingForAgents } from "./live-lab.ts";
 
 const skip = missingForAgents() ?? false;
 /** After more than this an answered UDP flow counts as a stream, and is remembered for longer. */

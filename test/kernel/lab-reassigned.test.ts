@@ -6,13 +6,14 @@ import { test } from "node:test";
 import type { Expectation } from "../../src/apps/lab/expectation.ts";
 import { objectsOf } from "../../src/apps/lab/lab-objects.ts";
 import { podObject } from "../../src/apps/lab/objects.ts";
-import { SOAK } from "../support/soak.ts";
+import { sized } from "../support/soak.ts";
 import type { FlowLab, Gateway } from "./flow-lab.ts";
-import { assertWhole, brokenOf, missingForAgents, raiseLab } from "./flow-lab.ts";
+import { assertWhole, brokenOf, raiseLab } from "./flow-lab.ts";
+import { missingForAgents } from "./live-lab.ts";
 
 const skip = missingForAgents() ?? false;
 /** Each one moves every pod, and with it all of its flows. */
-const CHANGES = SOAK ? 100 : 12;
+const CHANGES = sized(12, 100);
 const TALK_MS = 200;
 
 const ONE: readonly Gateway[] = [["gateway-1", 0], ["gateway-2", 0], ["gateway-3", 0]];

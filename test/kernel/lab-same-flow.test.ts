@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { FlowLab, Gateway, LabFlow } from "./flow-lab.ts";
-import { assertWhole, missingForAgents, raiseLab } from "./flow-lab.ts";
+import { assertWhole, raiseLab } from "./flow-lab.ts";
+import { missingForAgents } from "./live-lab.ts";
 import type { FlowReport } from "./peer/wire.ts";
 
 const skip = missingForAgents() ?? false;

@@ -16,6 +16,7 @@ export interface FlowSpec {
   readonly protocol: "TCP" | "UDP";
   readonly server: string;
   readonly port: number;
+  /** Undefined: the kernel chooses. */
   readonly localAddress?: string;
   readonly localPort?: number;
 }
