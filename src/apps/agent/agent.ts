@@ -69,7 +69,7 @@ export class Agent {
     this.#queue.push(...this.#accepted.changes());
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
     this.#every(VERIFY_MS, () => this.onDoubt());
-    this.#every(SAVE_MS, () => this.#save(this.#owners));
+    this.#every(SAVE_MS, () => this.#saveOwners());
   }
 
   /** Objects changed. */
@@ -138,9 +138,9 @@ export class Agent {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#save(this.#owners);
     await this.#opening;
     await this.#applier?.close();
+    this.#saveOwners();
     this.#datapath?.close();
     this.#policyMaps.close();
   }
@@ -167,13 +167,17 @@ export class Agent {
 
   #submit(admitted: readonly Row[], kernel: KernelState): void {
     const { self } = this.#world;
-    const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
+    const passed = new Set(this.#passed);
+    // Rows of an address's former owner would serve the next one (rule 8.10).
+    const isElsewhere = (source: Address) =>
+      this.#world.isElsewhere(source) && !passed.has(source);
     const rows = this.#ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
     this.#rowCount = rows.length;
     const { nextMs } = this.#ducks;
     if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
     if (this.#options.datapath === "none") {
-      this.#applier?.submit({ datapath: undefined, rows, kernel, prune: true }, []);
+      const desired = { datapath: undefined, rows, kernel, prune: true };
+      this.#applier?.submit(desired, this.#passed.splice(0));
       return;
     }
     if (this.#datapath === undefined || this.#datapath.self !== self) {
@@ -223,7 +227,6 @@ export class Agent {
   #newApplier(steps: readonly Step[]): Applier {
     return new Applier({
       steps,
-      forget: async (addresses) => this.#datapath?.forget(addresses),
       onStep: (name) => {
         const { errors = 0 } = this.#steps.get(name) ?? {};
         this.#steps.set(name, { errors, lastError: undefined });
@@ -251,6 +254,12 @@ export class Agent {
     const doubted = this.#datapath?.doubt() ?? Promise.resolve();
     // What cannot be read now is looked at by the run that follows.
     void doubted.catch(() => undefined).then(() => this.#wake());
+  }
+
+  /** Not before former owners' flows are forgotten: killed meanwhile, the next agent does it. */
+  #saveOwners(): void {
+    if (this.#passed.length > 0 || this.#applier?.isPassing === true) return;
+    this.#save(this.#owners);
   }
 
   #save(memory: AddressOwners | LastAccepted): void {
