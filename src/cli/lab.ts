@@ -114,7 +114,10 @@ function optionsOf(args: Arguments, name: string): LabOptions {
     throw new UsageError(`--${key}: a lab has at most ${max}`, "");
   }
   const cni = args.choice("cni", ["ptp", "bridge"]);
-  return { name, ...counts, ipv6: args.has("ipv6"), cni, agents: !args.has("no-agents") };
+  return {
+    ...{ name, ...counts, cni, ipv6: args.has("ipv6") },
+    ...{ agents: !args.has("no-agents"), secondNic: args.has("second-nic") },
+  };
 }
 
 async function up(place: LabPlace, args: Arguments, terminal: Terminal): Promise<Exit> {
