@@ -26,6 +26,7 @@ const POLICIES = 6;
 const ADDED = 100;
 const PERIOD_MS = 50;
 const SELF = "node-0";
+const FIRST_STEP = "tunnel";
 
 const { values } = parseArgs({
   options: {
@@ -80,7 +81,7 @@ await agent.close();
 /** A run brings the pods that the turn before it knew; they come in order. */
 function note(step: string): void {
   const now = performance.now();
-  if (step === "forget") taken = (agent.view().desired?.endpoints.length ?? 0) - endpoints;
+  if (step === FIRST_STEP) taken = (agent.view().desired?.endpoints.length ?? 0) - endpoints;
   else steps.set(step, [...(steps.get(step) ?? []), now - stepBegun]);
   stepBegun = now;
   if (step !== "rows") return;

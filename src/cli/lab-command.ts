@@ -45,6 +45,7 @@ export const LAB_COMMAND: Command = {
       default: "ptp",
       summary: "up: how pods are wired",
     },
+    { name: "second-nic", summary: "up: gateways have a second device to the outside, out1" },
     { name: "no-agents", summary: "up: start no agents; pods leave as the CNI lets them" },
     {
       name: "api",

@@ -116,8 +116,11 @@ function optionsOf(args: Arguments, name: string): LabOptions {
   }
   const cni = args.choice("cni", ["ptp", "bridge"]);
   const path = args.text("api");
-  const api = path === undefined ? {} : { api: { kubeconfig: resolve(path) } };
-  return { name, ...counts, ipv6: args.has("ipv6"), cni, agents: !args.has("no-agents"), ...api };
+  return {
+    ...{ name, ...counts, cni, ipv6: args.has("ipv6") },
+    ...{ agents: !args.has("no-agents"), secondNic: args.has("second-nic") },
+    ...(path === undefined ? {} : { api: { kubeconfig: resolve(path) } }),
+  };
 }
 
 async function up(place: LabPlace, args: Arguments, terminal: Terminal): Promise<Exit> {

@@ -206,6 +206,13 @@ export const REASONS: readonly Reason[] = [
     remedy: "if it lasts, see that the agent runs and knows the pod: `sluice status`",
   },
   {
+    name: "ChangingHands",
+    counter: "nftables",
+    drop: true,
+    meaning: "a pod with the address of a former one opened a flow before its rows stood",
+    remedy: "it tries again; if it lasts, see in `sluice status` which step of the agent fails",
+  },
+  {
     name: "ServiceToOutside",
     counter: "nftables",
     drop: true,

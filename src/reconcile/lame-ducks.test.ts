@@ -6,12 +6,13 @@ import { present } from "../lib/assert.ts";
 import { parseAddress } from "../net/address.ts";
 import { parsePrefix } from "../net/prefix.ts";
 import type { Row } from "../plan/row.ts";
+import { EXCLUDED_GATEWAY } from "../plan/row.ts";
 import { LAME_DUCK_MS, LameDucks } from "./lame-ducks.ts";
 
-function row(source: string): Row {
+function row(source: string, destination = "0.0.0.0/0"): Row {
   return {
     source: present(parseAddress(source), source),
-    destination: present(parsePrefix("0.0.0.0/0"), "prefix"),
+    destination: present(parsePrefix(destination), "prefix"),
     egressIP: present(parseAddress("192.0.2.1"), "egress IP"),
     gatewayIP: present(parseAddress("172.16.0.1"), "gateway"),
     ifindex: 0,
@@ -31,6 +32,20 @@ test("a row that left stays for thirty seconds, with its egress IP [8.6]", () =>
   const over = ducks.keep([b], { nowMs: LAME_DUCK_MS + 1, isElsewhere: elsewhere });
   assert.deepEqual(over, [b]);
   assert.equal(ducks.nextMs, undefined);
+});
+
+test("a longer prefix that left does not go before what covers it now [7.3, 8.6]", () => {
+  const ducks = new LameDucks();
+  const long = row("10.0.0.1", "203.0.113.0/24");
+  const wide = row("10.0.0.1", "0.0.0.0/0");
+  const other = row("10.0.0.2", "0.0.0.0/0");
+  const excluded = { ...wide, gatewayIP: EXCLUDED_GATEWAY };
+  ducks.keep([long], { nowMs: 0, isElsewhere: elsewhere });
+  // An exclusion sends nobody here who has heard of it; others still need the row.
+  assert.deepEqual(ducks.keep([excluded, other], { nowMs: 1, isElsewhere: elsewhere }), [
+    ...[excluded, long, other],
+  ]);
+  assert.deepEqual(ducks.keep([wide, other], { nowMs: 2, isElsewhere: elsewhere }), [wide, other]);
 });
 
 test("a row that comes back is an ordinary one again", () => {

@@ -3,8 +3,10 @@
 
 import { lowerBound } from "../lib/order.ts";
 import type { Address } from "../net/address.ts";
+import { compareAddresses } from "../net/address.ts";
+import { containsPrefix } from "../net/prefix.ts";
 import type { Row } from "../plan/row.ts";
-import { compareRows } from "../plan/row.ts";
+import { compareRows, EXCLUDED_GATEWAY } from "../plan/row.ts";
 
 /** How long a gateway serves new flows of a policy that it left. */
 export const LAME_DUCK_MS = 30_000;
@@ -26,8 +28,9 @@ export class LameDucks {
   }
 
   /**
-   * `rows`, which are sorted, with those that left less than 30 s ago and whose source lives on
-   * another node. O(rows).
+   * `rows`, which are sorted, with those that left less than 30 s ago, whose source lives on
+   * another node, and whose destinations no row covers now: a longer prefix would go before the
+   * row by which the plan sends these packets. O(rows).
    */
   keep(
     rows: readonly Row[],
@@ -37,7 +40,7 @@ export class LameDucks {
     this.#desired = rows;
     const untilMs = at.nowMs + LAME_DUCK_MS;
     const kept = [...this.#kept, ...left.map((row) => ({ row, untilMs }))].filter((one) => {
-      return one.untilMs > at.nowMs && at.isElsewhere(one.row.source) && !holds(rows, one.row);
+      return one.untilMs > at.nowMs && at.isElsewhere(one.row.source) && !covers(rows, one.row);
     });
     this.#kept = kept.sort((a, b) => compareRows(a.row, b.row));
     if (kept.length === 0) return rows;
@@ -68,7 +71,15 @@ function missingFrom(rows: readonly Row[], before: readonly Row[]): Row[] {
   return missing;
 }
 
-function holds(rows: readonly Row[], row: Row): boolean {
-  const found = rows[lowerBound(rows, row, compareRows)];
-  return found !== undefined && compareRows(found, row) === 0;
+/** Whether packets of `row` meet one of the sorted rows without it; exclusions send nobody here. */
+function covers(rows: readonly Row[], { source, destination }: Row): boolean {
+  const bySource = (a: Pick<Row, "source">, b: Pick<Row, "source">) =>
+    compareAddresses(a.source, b.source);
+  for (let i = lowerBound<Pick<Row, "source">>(rows, { source }, bySource); ; i++) {
+    const row = rows[i];
+    if (row?.source !== source) return false;
+    if (row.destination === destination) return true;
+    const isWider = containsPrefix(row.destination, destination);
+    if (isWider && row.gatewayIP !== EXCLUDED_GATEWAY) return true;
+  }
 }

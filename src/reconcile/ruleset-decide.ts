@@ -9,7 +9,7 @@
 import type { DatapathSettings } from "./datapath.ts";
 import { INDEX_NONE, INDEX_UNKNOWN_GATEWAY, shiftMark } from "./mark.ts";
 import type { NamedChain } from "./ruleset-words.ts";
-import { base, called, hex, hold, Marks } from "./ruleset-words.ts";
+import { base, called, hex, hold, Marks, pass } from "./ruleset-words.ts";
 
 /** mangle + 1: after connection tracking, before DNAT and the routing decision. */
 const DECIDE_PRIORITY = -149;
@@ -42,7 +42,6 @@ export function flowChains(flows: readonly number[], settings: DatapathSettings)
 /** The chains that decide, whatever flows there may be. `hasTimeouts`: see RulesetInput. */
 export function decidingChains(settings: DatapathSettings, hasTimeouts: boolean): NamedChain[] {
   const marks = new Marks(settings);
-  const held = settings.unclassified === "allow" ? [] : [hold("ip"), hold("ip6")];
   const chains: Record<string, readonly string[]> = {
     unmarked: [`${marks.isAny("ct")} goto remembered`],
     proposed: [
@@ -63,7 +62,7 @@ export function decidingChains(settings: DatapathSettings, hasTimeouts: boolean)
     // From the tunnel, to be translated here.
     request: [
       `${marks.isClass("ct", "gateway")} goto requested`,
-      `${marks.isNone("ct")} ct state new ct status & confirmed == 0 goto begun`,
+      `${marks.isNone("ct")} ct state new ct status & confirmed == 0 goto passing`,
       "goto drop_Invalid",
     ],
     requested: [
@@ -85,18 +84,12 @@ export function decidingChains(settings: DatapathSettings, hasTimeouts: boolean)
       // An answer without its egress IP finds no way by itself; a request would leave as it is.
       "ct direction original goto unserved",
     ],
-    // By a pod of this node, or by who uses its address before its device is found (rule 8.9).
-    opened: [...held, "goto begun"],
-    begun: [
-      ...(hasTimeouts ? [`meta l4proto tcp ct timeout set "${POLICY_TCP}"`] : []),
-      `${marks.bits("meta")} vmap @begin`,
-      ...refusals(marks),
-    ],
     unserved: [
       `${marks.isClass("ct", "tunnel")} goto drop_UnknownGateway`,
       "goto drop_NoEgressIP",
     ],
     cleared: [`meta mark set meta mark & ${marks.others}`],
+    ...beginning(settings, hasTimeouts),
   };
   const decide = [
     `${marks.bits("meta")} vmap @offer`,
@@ -109,6 +102,26 @@ export function decidingChains(settings: DatapathSettings, hasTimeouts: boolean)
     ...Object.entries(chains).map(([name, rules]): NamedChain => [name, called(rules)]),
     base("decide", { type: "filter", hook: "prerouting", priority: DECIDE_PRIORITY }, decide),
   ];
+}
+
+/** Whether a new flow begins: where it comes from a pod of this node, where from the tunnel. */
+function beginning(
+  settings: DatapathSettings,
+  hasTimeouts: boolean,
+): Record<string, readonly string[]> {
+  const marks = new Marks(settings);
+  const held = settings.unclassified === "allow" ? [] : [hold("ip"), hold("ip6")];
+  return {
+    // By a pod of this node, or by who uses its address before its device is found (rule 8.9).
+    opened: [...held, "goto passing"],
+    // Its former owner's flows are just being forgotten, its rows just being written (rule 8.10).
+    passing: [pass("ip"), pass("ip6"), "goto begun"],
+    begun: [
+      ...(hasTimeouts ? [`meta l4proto tcp ct timeout set "${POLICY_TCP}"`] : []),
+      `${marks.bits("meta")} vmap @begin`,
+      ...refusals(marks),
+    ],
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import type { NftHook } from "../net/nft-table.ts";
 import type { DatapathSettings } from "./datapath.ts";
 import { INDEX_REPLY } from "./mark.ts";
 import type { NamedChain } from "./ruleset-words.ts";
-import { base, called, hold, Marks } from "./ruleset-words.ts";
+import { base, called, hold, Marks, pass } from "./ruleset-words.ts";
 
 // Kubernetes' and the CNIs' chains stand at the plain priorities of nf_ip_hook_priorities.
 /** raw: before connection tracking. */
@@ -80,6 +80,7 @@ function forwardChains(
   marks: Marks,
 ): NamedChain[] {
   const leaving = (ip: "ip" | "ip6", digit: 4 | 6) => [
+    pass(ip),
     `ct status dnat ${ip} saddr @selected${digit} goto drop_ServiceToOutside`,
     ...(unclassified === "allow"
       ? []

@@ -47,6 +47,16 @@ export class Marks {
   }
 }
 
+/** A new flow waits unless its device and source are those of a classified pod (rule 8.7). */
+export function hold(ip: "ip" | "ip6"): string {
+  return `iifname . ${ip} saddr != @classified${ip === "ip" ? 4 : 6} goto drop_Unclassified`;
+}
+
+/** A new flow waits while its source changes hands. */
+export function pass(ip: "ip" | "ip6"): string {
+  return `${ip} saddr @passing${ip === "ip" ? 4 : 6} goto drop_ChangingHands`;
+}
+
 /** A chain that other chains lead to. */
 export function called(rules: readonly string[]): NftChain {
   return { hook: undefined, rules };
@@ -60,9 +70,4 @@ export function base(name: string, hook: NftHook, rules: readonly string[]): Nam
 /** As nft reads numbers. */
 export function hex(bits: number): string {
   return `0x${bits.toString(16)}`;
-}
-
-/** A new flow waits unless its device and source are those of a classified pod (rule 8.7). */
-export function hold(ip: "ip" | "ip6"): string {
-  return `iifname . ${ip} saddr != @classified${ip === "ip" ? 4 : 6} goto drop_Unclassified`;
 }

@@ -47,6 +47,8 @@ export const TIMEOUTS_ALONE: NftTable = {
 export interface RulesetInput {
   readonly settings: DatapathSettings;
   readonly desired: NodeDatapath;
+  /** Addresses that change hands: none of their flows begins now (rule 8.10). */
+  readonly passing?: readonly Address[];
   /** MTU of the tunnel device, in bytes: what TCP is told to fit into. */
   readonly tunnelMtu: number;
   /** The kernel lets a rule say how long connection tracking remembers a flow. */
@@ -72,7 +74,7 @@ export function buildRuleset(input: RulesetInput): NftTable {
     ...guardChains(settings, { self: renderAddress(desired.self), mtu: tunnelMtu }),
   ]);
   const sets = new Map<string, NftSet>();
-  for (const [name, set] of [...addressSets(desired), ...markMaps(input, flows)]) {
+  for (const [name, set] of [...addressSets(input), ...markMaps(input, flows)]) {
     sets.set(name, union(set, retained?.sets.get(name)));
   }
   const counters = new Map(counted.map((name) => [name, 0]));
@@ -92,7 +94,7 @@ export function setOf(name: string, family: Family): string {
 
 type NamedSet = readonly [name: string, set: NftSet];
 
-function addressSets(desired: NodeDatapath): NamedSet[] {
+function addressSets({ desired, passing = [] }: RulesetInput): NamedSet[] {
   const nodes = desired.nodes.filter((address) => familyOf(address) === "IPv4");
   const sets: NamedSet[] = [
     ["nodes", { ...listSet("ipv4_addr", nodes.map(renderAddress)), elementsMax: NODES_MAX }],
@@ -110,6 +112,7 @@ function addressSets(desired: NodeDatapath): NamedSet[] {
         { ...listSet(type, egress.map(renderAddress)), elementsMax: INDEX_MAX },
       ],
       [setOf("selected", family), listSet(type, desired.selected.filter(ours).map(renderAddress))],
+      [setOf("passing", family), listSet(type, passing.filter(ours).map(renderAddress))],
       [
         setOf("classified", family),
         listSet(

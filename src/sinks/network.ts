@@ -16,6 +16,8 @@ import { hasIPv6, readSysctl, writeSysctl } from "../drivers/kernel/sysctl.ts";
 import type { Address, Family } from "../net/address.ts";
 import { FAMILIES } from "../net/address.ts";
 import type { KernelState, Link } from "../net/kernel-state.ts";
+import { LpmTable } from "../net/lpm.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
 import { CLASS_MASK, encodeMark, shiftMark } from "../reconcile/mark.ts";
 import { diffRouting, isOurRule, shiftsOf } from "../reconcile/routing-diff.ts";
@@ -54,8 +56,14 @@ export interface Network {
     kernel: KernelState,
     how: { readonly prune: boolean },
   ): Promise<NetworkOutcome>;
-  /** Makes connection tracking forget all flows that these addresses opened (rule 8.10). */
-  forget(addresses: readonly Address[]): Promise<void>;
+  /**
+   * Makes connection tracking forget the flows that these addresses opened to the outside (rule
+   * 8.10). `inside`: what is not; those flows are no business of ours.
+   */
+  forget(
+    addresses: readonly Address[],
+    where?: { readonly inside: readonly Prefix[] },
+  ): Promise<void>;
   /** Something of ours may have been changed: the next calls look what is there. */
   doubt(): void;
 }
@@ -115,8 +123,15 @@ class NodeNetwork implements Network {
     return { written: written + outcome.written, deleted: outcome.deleted };
   }
 
-  async forget(addresses: readonly Address[]): Promise<void> {
-    for (const address of addresses) await deleteFlowsFrom(address);
+  async forget(
+    addresses: readonly Address[],
+    { inside }: { readonly inside: readonly Prefix[] } = { inside: [] },
+  ): Promise<void> {
+    if (addresses.length === 0) return;
+    const table = new LpmTable<true>();
+    for (const prefix of inside) table.set(prefix, true);
+    const isOutside = (destination: Address) => table.lookup(destination) === undefined;
+    for (const address of addresses) await deleteFlowsFrom(address, isOutside);
   }
 
   doubt(): void {

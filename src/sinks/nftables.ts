@@ -10,6 +10,7 @@ import {
   readTable,
   runTransaction,
 } from "../drivers/kernel/nft.ts";
+import type { Address } from "../net/address.ts";
 import type { NftTable } from "../net/nft-table.ts";
 import type { DatapathSettings, NodeDatapath } from "../reconcile/datapath.ts";
 import { buildRuleset, TIMEOUTS_ALONE } from "../reconcile/ruleset.ts";
@@ -19,6 +20,8 @@ export interface RulesetHow {
   readonly prune: boolean;
   /** Of the tunnel device, in bytes. */
   readonly tunnelMtu: number;
+  /** Addresses that change hands: none of their flows begins (rule 8.10). */
+  readonly passing?: readonly Address[];
 }
 
 /** One call at a time, verify and counters excepted. All throw nothing but OperationError. */
@@ -63,7 +66,7 @@ class NftablesSink implements Nftables {
 
   async apply(
     desired: NodeDatapath,
-    { prune, tunnelMtu }: RulesetHow,
+    { prune, tunnelMtu, passing = [] }: RulesetHow,
   ): Promise<{ changed: boolean }> {
     const { nftTable: table } = this.#settings;
     const known = this.#written;
@@ -73,6 +76,7 @@ class NftablesSink implements Nftables {
     const to = buildRuleset({
       settings: this.#settings,
       desired,
+      passing,
       tunnelMtu,
       hasTimeouts: this.#hasTimeouts,
       retained: prune ? undefined : from,

@@ -73,7 +73,8 @@ async function attempt(lab: Lab, loans: readonly Loan[]) {
       await sleep(150);
     },
   );
-  return { arrived: await arrived(), sent, dropped };
+  const packets = (await arrived()).reduce((sum, one) => sum + one, 0);
+  return { arrived: packets, sent, dropped };
 }
 
 /** Makes a node's programs forget a map's entries for these addresses. */

@@ -110,7 +110,8 @@ async function attempt(lab: Lab, forgery: Forgery, inner: readonly (readonly str
     sent = forge(lab, forgery, inner);
     await sleep(100);
   });
-  return { arrived: await arrived(), sent, dropped };
+  const [packets] = await arrived();
+  return { arrived: packets, sent, dropped };
 }
 
 test("tunnel packets made by hand are dropped and counted [8.9]", { skip }, async (t) => {

@@ -51,12 +51,12 @@ export async function countedDuring(
   return (await sum()) - before;
 }
 
-/** Counts what reaches these members and fits one of nft's matches, from now on; the sum. */
+/** Counts what reaches these members and fits nft's matches, from now on; how many, by match. */
 export async function countArrivals(
   lab: Lab,
   members: readonly string[],
   matches: readonly string[],
-): Promise<() => Promise<number>> {
+): Promise<() => Promise<number[]>> {
   const script = `nft -f - <<'END'
 add table inet arrivals
 delete table inet arrivals
@@ -68,9 +68,9 @@ END`;
   return async () => {
     const list = "nft list table inet arrivals";
     const texts = await Promise.all(members.map((member) => shellOn(lab, member, list)));
-    const counts = texts.flatMap((text) =>
+    const counts = texts.map((text) =>
       [...text.matchAll(/counter packets (\d+)/g)].map(([, packets]) => Number(packets)),
     );
-    return counts.reduce((sum, count) => sum + count, 0);
+    return matches.map((_, i) => counts.reduce((sum, count) => sum + (count[i] ?? 0), 0));
   };
 }

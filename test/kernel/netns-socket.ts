@@ -24,6 +24,8 @@ const CLONE_NEWNET = 0x40000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const DATAGRAM_MAX = 65_536;
 
 /** Numbers of linux/socket.h and linux/in.h: SOCK_STREAM, SOCK_DGRAM, SOCK_RAW; protocols. */
@@ -112,6 +114,8 @@ export class NetnsSocket {
     ) as number;
     if (this.#fd < 0) throw new Error(`socket ${kind}: ${lastError()}`);
     if (sourcePort === 0) return;
+    // The same port is for the other family too.
+    if (isV6(to)) this.setOption(IPPROTO_IPV6, IPV6_V6ONLY, 1);
     const any = sockaddr(isV6(to) ? "::" : "0.0.0.0", sourcePort);
     if (bind(this.#fd, any, any.length) !== 0) throw new Error(`bind: ${lastError()}`);
   }

@@ -24,7 +24,7 @@ kernelTest("a table is written once, and then only what differs", async (t) => {
   assert.deepEqual(await table.apply(DATAPATH, SYNCED), { changed: false });
   assert.equal(await table.verify(), true);
   const counters = await table.counters();
-  assert.equal(counters.size, 10);
+  assert.equal(counters.size, 11);
 
   const classified = [{ interface: "cni0", address: address("10.244.1.9") }];
   const clusterPrefixes = [...DATAPATH.clusterPrefixes, prefix("10.0.0.0/8")];

@@ -8,6 +8,7 @@ import { REASONS } from "../../src/plan/reason.ts";
 import { DEFAULT_SETTINGS } from "../../src/reconcile/datapath.ts";
 import { INDEX_NO_EGRESS_IP, INDEX_NONE, INDEX_REPLY } from "../../src/reconcile/mark.ts";
 import { INDEX_UNKNOWN_GATEWAY } from "../../src/reconcile/mark.ts";
+import { address } from "../support/sample-plan.ts";
 import { dropped, gateway, local, reached, startNode, SYNCED, tunnel } from "./node.ts";
 import { enterPrivateNetns, shell } from "./private-netns.ts";
 import { DATAPATH, SIDES } from "./router.ts";
@@ -90,6 +91,22 @@ for (const side of SIDES) {
     router.sends(outside);
     assert.equal(seen(), 1);
     assert.deepEqual(await dropped(table), { Unclassified: 2 });
+  });
+
+  kernelTest(`nothing begins while an address changes hands, ${family} [8.10]`, async (t) => {
+    const { router, table } = await startNode(t);
+    const seen = router.watchOutside(`${ip} daddr ${outside} udp dport 9`);
+    await table.apply(DATAPATH, { ...SYNCED, passing: [address(pod)] });
+    // On the direct path, translated here, and as a request from the tunnel.
+    for (const mark of [undefined, local(own), gateway(own)]) {
+      router.propose(mark);
+      router.sends(outside);
+    }
+    assert.deepEqual([seen(), await dropped(table)], [0, { ChangingHands: 3 }]);
+    await table.apply(DATAPATH, SYNCED);
+    router.propose(local(own));
+    router.sends(outside);
+    assert.equal(seen(), 1);
   });
 
   kernelTest(`told to allow, they leave with the node's address, ${family}`, async (t) => {

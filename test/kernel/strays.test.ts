@@ -101,12 +101,14 @@ function sendOrdinary({ netns, from, to, tcp, udp }: Path): void {
 }
 
 /**
- * What nftables looks up, with the reasons of the drops where it is not there. Where snat6 is empty
- * the CNI's masquerade happens to take an address of the gateway's that is an egress IP.
+ * What nftables looks up, with the reasons of the drops where it is not there. None: packets go on
+ * as they are (offer), only answers need it (keep), or the CNI's masquerade happens to take another
+ * egress IP of the gateway's (snat6).
  */
 const LOOKED_UP: Readonly<Record<string, readonly string[]>> = {
+  offer: [],
   begin: ["UnknownGateway", "NoEgressIP"],
-  keep: ["UnknownGateway", "NoEgressIP"],
+  keep: [],
   snat4: ["Untranslated"],
   snat6: [],
   egress4: ["Untranslated"],

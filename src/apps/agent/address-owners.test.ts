@@ -11,7 +11,8 @@ import { parseAddress } from "../../net/address.ts";
 import { AddressOwners } from "./address-owners.ts";
 
 const ADDRESS = present(parseAddress("10.0.0.1"), "address");
-const [A, B] = [endpointKey("a", "", ""), endpointKey("b", "", "")];
+const owner = (name: string, remember: boolean) => ({ owner: endpointKey(name, "", ""), remember });
+const [A, B] = [owner("a", true), owner("b", true)];
 
 test("an address that passes to another endpoint is noticed, also over a restart [8.10]", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-owners-"));
@@ -24,6 +25,17 @@ test("an address that passes to another endpoint is noticed, also over a restart
   const second = new AddressOwners(folder);
   assert.equal(second.note(ADDRESS, B), false, "the same pod after a restart keeps its flows");
   assert.equal(second.note(ADDRESS, A), true);
+});
+
+test("whom nobody has to remember is no former owner, but has one [8.10]", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-owners-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const owners = new AddressOwners(folder);
+  assert.equal(owners.note(ADDRESS, owner("stranger", false)), false);
+  assert.equal(owners.note(ADDRESS, A), false);
+  assert.equal(owners.note(ADDRESS, owner("stranger", false)), true);
+  assert.equal(owners.note(ADDRESS, owner("stranger", false)), false);
+  assert.equal(owners.note(ADDRESS, B), false);
 });
 
 test("a file that is cut short says nothing", (t) => {

@@ -23,12 +23,18 @@ export class AddressOwners {
     this.#owners = new Map((readState(this.#path) ?? []) as Stored);
   }
 
-  /** Notes who has an address now; true if it was somebody else's. */
-  note(address: Address, owner: EndpointKey): boolean {
+  /**
+   * Notes who has an address now; true if it was somebody else's. An owner that need not be
+   * remembered is none's former owner.
+   */
+  note(
+    address: Address,
+    { owner, remember }: { readonly owner: EndpointKey; readonly remember: boolean },
+  ): boolean {
     const former = this.#owners.get(address);
-    if (former === owner) return false;
+    if (former === owner || (former === undefined && !remember)) return false;
     this.#owners.delete(address);
-    this.#owners.set(address, owner);
+    if (remember) this.#owners.set(address, owner);
     this.#dirty = true;
     if (this.#owners.size > OWNERS_MAX) {
       const [oldest] = this.#owners.keys();

@@ -21,6 +21,7 @@ import { checked, Datapath } from "./datapath.ts";
 import { LastAccepted } from "./last-accepted.ts";
 import { Journal } from "./journal.ts";
 import type { AgentOptions, AgentView } from "./options.ts";
+import { Timers } from "./timers.ts";
 import type { RowsNow } from "./world.ts";
 import { World } from "./world.ts";
 
@@ -47,7 +48,7 @@ export class Agent {
   #datapath: Datapath | undefined;
   #opening: Promise<void> | undefined;
   #applier: Applier | undefined;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new Timers();
   #desired: NodeDatapath | undefined;
   #admitted: readonly Row[] = [];
   #rowCount = 0;
@@ -70,8 +71,8 @@ export class Agent {
     this.#queue.push(...this.#accepted.changes());
     void this.#adoptRows();
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
-    this.#every(VERIFY_MS, () => this.onDoubt());
-    this.#every(SAVE_MS, () => this.#save(this.#owners));
+    this.#timers.every(VERIFY_MS, () => this.onDoubt());
+    this.#timers.every(SAVE_MS, () => this.#saveOwners());
   }
 
   /** Objects changed. */
@@ -139,10 +140,10 @@ export class Agent {
   /** Ends; what was programmed keeps working. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#save(this.#owners);
+    this.#timers.close();
     await this.#opening;
     await this.#applier?.close();
+    this.#saveOwners();
     this.#datapath?.close();
     this.#policyMaps.close();
   }
@@ -180,15 +181,19 @@ export class Agent {
 
   #submit(admitted: readonly Row[], kernel: KernelState, ducks: LameDucks): void {
     const { self } = this.#world;
-    const isElsewhere = (source: Address) => this.#world.isElsewhere(source);
+    const passed = new Set(this.#passed);
+    // Rows of an address's former owner would serve the next one (rule 8.10).
+    const isElsewhere = (source: Address) =>
+      this.#world.isElsewhere(source) && !passed.has(source);
     const rows = ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
     this.#admitted = admitted;
     this.#rowCount = rows.length;
     const { nextMs } = ducks;
-    if (nextMs !== undefined) this.#later(nextMs - performance.now() + 1, () => this.#wake());
+    const leftMs = (nextMs ?? 0) - performance.now() + 1;
+    if (nextMs !== undefined) this.#timers.later("lame ducks", leftMs, () => this.#wake());
     const desired = { rows, kernel, prune: true, sinceMs: this.#changedMs };
     if (this.#options.datapath === "none") {
-      this.#applier?.submit({ ...desired, datapath: undefined }, []);
+      this.#applier?.submit({ ...desired, datapath: undefined }, this.#passed.splice(0));
       return;
     }
     if (this.#datapath === undefined || this.#datapath.self !== self) {
@@ -221,7 +226,7 @@ export class Agent {
       .catch((error: unknown) => {
         if (!(error instanceof OperationError)) throw error;
         this.#fail("programs", error);
-        this.#later(OPEN_RETRY_MS, () => this.#wake());
+        this.#timers.later("open", OPEN_RETRY_MS, () => this.#wake());
       })
       .finally(() => (this.#opening = undefined));
   }
@@ -237,7 +242,6 @@ export class Agent {
   #newApplier(steps: readonly Step[]): Applier {
     return new Applier({
       steps,
-      forget: async (addresses) => this.#datapath?.forget(addresses),
       onStep: (name) => {
         this.#journal.noteStep(name);
         this.#options.onStep?.(name);
@@ -266,6 +270,12 @@ export class Agent {
     void doubted.catch(() => undefined).then(() => this.#wake());
   }
 
+  /** Not before former owners' flows are forgotten: killed meanwhile, the next agent does it. */
+  #saveOwners(): void {
+    if (this.#passed.length > 0 || this.#applier?.isPassing === true) return;
+    this.#save(this.#owners);
+  }
+
   #save(memory: AddressOwners | LastAccepted): void {
     try {
       memory.save();
@@ -279,17 +289,5 @@ export class Agent {
     if (!this.#journal.noteFailure(step, error)) return;
     this.#options.onRun?.();
     this.#options.log("failed", { step, error: error.message, remedy: error.remedy });
-  }
-
-  #every(periodMs: number, act: () => void): void {
-    this.#timers.add(setInterval(act, periodMs));
-  }
-
-  #later(delayMs: number, act: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      act();
-    }, Math.max(0, delayMs));
-    this.#timers.add(timer);
   }
 }

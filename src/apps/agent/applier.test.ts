@@ -22,41 +22,32 @@ function ends(): { run: (failure: unknown) => void; next: () => Promise<unknown>
   };
 }
 
-test("flows of former owners are forgotten before the first step [8.10]", async () => {
-  const events: string[] = [];
+test("what passed to another is told to each run until one ends well [8.10]", async () => {
+  const told: number[] = [];
   const end = ends();
   const applier = new Applier({
-    steps: [{ name: "rows", act: async () => void events.push("rows") }],
-    forget: async (addresses) => void events.push(`forget ${addresses.length}`),
-    onRun: end.run,
-  });
-  const first = end.next();
-  applier.submit(desired(), [address("10.0.0.1")]);
-  await first;
-  const second = end.next();
-  applier.submit(desired(), []);
-  await second;
-  assert.deepEqual(events, ["forget 1", "rows", "rows"]);
-  await applier.close();
-});
-
-test("a failed run is repeated, and what it had to forget is still forgotten", async () => {
-  const forgotten: number[] = [];
-  let tries = 0;
-  const end = ends();
-  const applier = new Applier({
-    steps: [{ name: "rows", act: async () => void 0 }],
-    forget: async (addresses) => {
-      if (tries++ === 0) throw new OperationError({ code: "ToolFailed", op: "t", target: "x" });
-      forgotten.push(addresses.length);
-    },
+    steps: [
+      {
+        name: "forget",
+        act: async (_, passed) => {
+          told.push(passed.length);
+          const failure = { code: "ToolFailed", op: "t", target: "x" } as const;
+          if (told.length === 1) throw new OperationError(failure);
+        },
+      },
+    ],
     onRun: end.run,
   });
   const first = end.next();
   applier.submit(desired(), [address("10.0.0.1")]);
   assert.equal(((await first) as { step: string }).step, "forget");
+  assert.equal(applier.isPassing, true);
   assert.equal(await end.next(), undefined);
-  assert.deepEqual(forgotten, [1]);
+  assert.equal(applier.isPassing, false);
+  const third = end.next();
+  applier.submit(desired(), []);
+  await third;
+  assert.deepEqual(told, [1, 1, 0]);
   await applier.close();
 });
 
@@ -74,7 +65,6 @@ test("of the states that come during a run only the newest is applied", async ()
         },
       },
     ],
-    forget: async () => undefined,
     onRun: end.run,
   });
   const states = [desired(), desired(), desired()] as const;

@@ -1,6 +1,6 @@
 // Brings what should be to the kernel: one loop, the newest state wins, every step may be repeated.
-// The order is the point (rules 7.8, 8.7, 8.10): flows of former owners go first; what a row needs
-// stands before the row; a pod's flows may begin only when its rows stand; removals in reverse.
+// The order of the steps is the point, see datapath.ts. Addresses that change hands are handed to
+// every run until one has come to its end: nothing to forget is lost (rule 8.10).
 
 import { OperationError } from "../../lib/operation-error.ts";
 import type { Address } from "../../net/address.ts";
@@ -23,13 +23,12 @@ export interface Desired {
 export interface Step {
   /** As the status and failures name it. */
   readonly name: string;
-  act(desired: Desired): Promise<void>;
+  /** `passed`: addresses that passed from one endpoint to another. */
+  act(desired: Desired, passed: readonly Address[]): Promise<void>;
 }
 
 export interface ApplierOptions {
   readonly steps: readonly Step[];
-  /** Forgets the connections of addresses that changed hands. */
-  readonly forget: (addresses: readonly Address[]) => Promise<void>;
   /** Told after every step, and after every run; a failed run is repeated by itself. */
   readonly onStep?: (name: string) => void;
   readonly onRun: (failure: { step: string; error: OperationError } | undefined) => void;
@@ -43,7 +42,7 @@ const RETRY_LAST_MS = 5_000;
 export class Applier {
   readonly #options: ApplierOptions;
   #next: Desired | undefined;
-  readonly #forget = new Set<Address>();
+  readonly #passed = new Set<Address>();
   #running: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_FIRST_MS;
@@ -53,13 +52,18 @@ export class Applier {
     this.#options = options;
   }
 
-  /** Takes a newer state; an older one that has not begun is skipped, but nothing to forget is. */
-  submit(desired: Desired, forget: readonly Address[]): void {
+  /** Takes a newer state; an older one that has not begun is skipped, but not what has passed. */
+  submit(desired: Desired, passed: readonly Address[]): void {
     if (this.#closed) return;
     this.#next = withEarlier(desired, this.#next);
-    for (const address of forget) this.#forget.add(address);
+    for (const address of passed) this.#passed.add(address);
     clearTimeout(this.#retry);
     this.#start();
+  }
+
+  /** True while addresses have passed and no run since then has come to its end. */
+  get isPassing(): boolean {
+    return this.#passed.size > 0;
   }
 
   /** Ends after the run that is under way. */
@@ -94,17 +98,15 @@ export class Applier {
   }
 
   async #run(desired: Desired): Promise<{ step: string; error: OperationError } | undefined> {
-    let step = "forget";
+    const passed = [...this.#passed];
+    let step = "";
     try {
-      const addresses = [...this.#forget];
-      if (addresses.length > 0) await this.#options.forget(addresses);
-      for (const address of addresses) this.#forget.delete(address);
-      this.#options.onStep?.(step);
       for (const { name, act } of this.#options.steps) {
         step = name;
-        await act(desired);
+        await act(desired, passed);
         this.#options.onStep?.(step);
       }
+      for (const address of passed) this.#passed.delete(address);
       return undefined;
     } catch (error) {
       if (error instanceof OperationError) return { step, error };

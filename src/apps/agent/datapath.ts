@@ -1,5 +1,7 @@
 // The sinks of our own datapath, opened together and applied in the order that rules 7.8, 8.7 and
-// 8.10 ask for.
+// 8.10 ask for: with an address that changes hands nothing begins until its former owner's flows
+// are forgotten and its new rows stand; what a row needs stands before the row; a pod's flows may
+// begin only when its rows stand; removals in reverse.
 
 import type { OperationError } from "../../lib/operation-error.ts";
 import { present } from "../../lib/assert.ts";
@@ -83,11 +85,12 @@ export class Datapath {
   steps(writeRows: Step): Step[] {
     const step = (
       name: string,
-      act: (datapath: NodeDatapath, desired: Desired) => Promise<unknown>,
+      act: (datapath: NodeDatapath, run: Desired & { passed: readonly Address[] }) => unknown,
     ): Step => ({
       name,
-      async act(desired) {
-        await act(present(desired.datapath, "the datapath of a node that has one"), desired);
+      async act(desired, passed) {
+        const datapath = present(desired.datapath, "the datapath of a node that has one");
+        await act(datapath, { ...desired, passed });
       },
     });
     let tunnel = 0;
@@ -99,9 +102,13 @@ export class Datapath {
         return this.#network.apply(datapath, kernel, { prune: false });
       }),
       // A pod's flows begin only when its rows stand, so nothing new is classified yet.
-      step("guards", (datapath, { kernel }) => {
+      step("guards", (datapath, { kernel, passed: passing }) => {
         const tunnelMtu = tunnelMtuOn(underlayMtu(kernel, datapath.self));
-        return this.#nftables.apply({ ...datapath, classified: [] }, { prune: false, tunnelMtu });
+        const how = { prune: false, tunnelMtu, passing };
+        return this.#nftables.apply({ ...datapath, classified: [] }, how);
+      }),
+      step("forget", ({ clusterPrefixes: inside }, { passed }) => {
+        return this.#network.forget(passed, { inside });
       }),
       step("maps", (datapath) => checked(this.#programs.apply(datapath, { prune: false }))),
       step("attach", async ({ podDevices }) => {
@@ -120,10 +127,6 @@ export class Datapath {
         return this.#network.apply(datapath, kernel, { prune });
       }),
     ];
-  }
-
-  forget(addresses: readonly Address[]): Promise<void> {
-    return this.#network.forget(addresses);
   }
 
   /** Packets by reason, of programs and of nftables. */

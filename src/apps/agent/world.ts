@@ -4,7 +4,8 @@
 import { buildPlan } from "../../engine/build-plan.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Cluster } from "../../model/cluster.ts";
-import type { EndpointKey } from "../../model/endpoint.ts";
+import type { Change } from "../../model/change.ts";
+import type { Endpoint, EndpointKey } from "../../model/endpoint.ts";
 import type { Issue } from "../../model/issue.ts";
 import type { Node } from "../../model/node.ts";
 import type { ObjectChange } from "../../model/objects.ts";
@@ -72,11 +73,32 @@ export class World {
       if (value === undefined) this.#nodes.delete(key);
       else this.#nodes.set(key, value);
     }
-    const addresses = delta.endpoints.flatMap(({ value }) => value?.addresses ?? []);
+    // Whom we have to remember changes with what selects them, too.
+    const all = delta.policies.length + delta.nodes.length > 0;
+    return all ? this.#noteAll() : this.#noteEach(delta.endpoints);
+  }
+
+  #noteEach(endpoints: readonly Change<EndpointKey, Endpoint>[]): Address[] {
+    const addresses = endpoints.flatMap(({ value }) => value?.addresses ?? []);
     return addresses.filter((address) => {
-      const owner = this.#ownerOf(address);
-      return owner !== undefined && this.#owners.note(address, owner);
+      const slot = this.#engine.table.holder(address);
+      return slot !== undefined && this.#note(slot, address);
     });
+  }
+
+  /** O(endpoints). */
+  #noteAll(): Address[] {
+    const { table } = this.#engine;
+    return [...table.slots()].flatMap((slot) =>
+      table.held(slot).filter((address) => this.#note(slot, address)),
+    );
+  }
+
+  /** True if somebody else had it. Others than these have no flows here that bind a successor. */
+  #note(slot: number, address: Address): boolean {
+    const { table } = this.#engine;
+    const remember = table.isHere(slot) || table.policiesOf(slot).policies.length > 0;
+    return this.#owners.note(address, { owner: table.at(slot).key, remember });
   }
 
   /** This node's internal IPv4 address, as far as its object is known and has one. */
@@ -169,13 +191,5 @@ export class World {
     const sources = new Set(admitted.map(({ source }) => source));
     for (const { source } of wanted) if (!sources.has(source)) held.add(source);
     return held;
-  }
-
-  /** Only where policies give it rows: others have no connections through gateways. */
-  #ownerOf(address: Address): EndpointKey | undefined {
-    const { table } = this.#engine;
-    const slot = table.holder(address);
-    if (slot === undefined || table.policiesOf(slot).policies.length === 0) return undefined;
-    return table.at(slot).key;
   }
 }

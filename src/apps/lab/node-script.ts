@@ -2,7 +2,7 @@
 // script per namespace, so that a lab costs a process per namespace and not one per command.
 
 import type { LabNode, Topology } from "./topology.ts";
-import { OUTSIDE, UNDERLAY } from "./topology.ts";
+import { OUTSIDE, SECOND, UNDERLAY } from "./topology.ts";
 
 const POD_NETWORKS = ["10.244.0.0/16", "fd00:10:244::/48"] as const;
 const NODE_NETWORKS = ["172.20.0.0/24", "fd00:20::/64"] as const;
@@ -44,14 +44,19 @@ END
 `;
 }
 
-/** The outside: one host that is server and default router. */
-export function serverScript({ server }: Topology): string {
+/** The outside: one host that is server and default router, of the second network too. */
+export function serverScript({ server, second }: Topology): string {
+  const devices = second.length > 0 ? [OUTSIDE, SECOND] : [OUTSIDE];
+  const lines = [
+    "link set lo up",
+    ...server.map((address) => `address add ${withLength(address, "subnet")} dev ${OUTSIDE}`),
+    ...second.map((address) => `address add ${withLength(address, "subnet")} dev ${SECOND}`),
+    ...devices.map((device) => `link set ${device} up`),
+  ];
   return `
-${noDuplicateDetection([OUTSIDE])}
+${noDuplicateDetection(devices)}
 ip -batch - <<'END'
-link set lo up
-${server.map((address) => `address add ${withLength(address, "subnet")} dev ${OUTSIDE}`).join("\n")}
-link set ${OUTSIDE} up
+${lines.join("\n")}
 END
 `;
 }
@@ -66,6 +71,7 @@ export function nodeScript(topology: Topology, node: LabNode): string {
     `link set ${UNDERLAY} up`,
     `link set ${OUTSIDE} up`,
     ...topology.server.map((address) => `route add default via ${address} dev ${OUTSIDE}`),
+    ...secondLines(topology, node),
     // As kindnet and flannel's host-gw do: every other node's pods by that node.
     ...others.flatMap(({ podCIDRs, internal }) =>
       podCIDRs.map((cidr, i) => `route add ${cidr} via ${internal[i]} dev ${UNDERLAY}`),
@@ -74,7 +80,7 @@ export function nodeScript(topology: Topology, node: LabNode): string {
   return `
 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1
 sysctl -qw net.ipv6.conf.all.forwarding=1
-${noDuplicateDetection([UNDERLAY, OUTSIDE])}
+${noDuplicateDetection([UNDERLAY, OUTSIDE, ...(node.second.length > 0 ? [SECOND] : [])])}
 ip -batch - <<'END'
 ${lines.join("\n")}
 END
@@ -93,6 +99,16 @@ function addressLines({ outside, egress }: LabNode): string[] {
   const extra = [...egress].reverse().flat();
   const lines = [...own, ...extra.map((address) => `address add ${withLength(address, "host")}`)];
   return lines.map((line) => `${line} dev ${OUTSIDE}`);
+}
+
+/** A second way out, which nothing takes that is not told to. */
+function secondLines({ second: routers }: Topology, { second }: LabNode): string[] {
+  if (second.length === 0) return [];
+  return [
+    ...second.map((address) => `address add ${withLength(address, "subnet")} dev ${SECOND}`),
+    `link set ${SECOND} up`,
+    ...routers.map((router) => `route add default via ${router} dev ${SECOND} metric 2048`),
+  ];
 }
 
 /** What a CNI or an ip-masq-agent does: pods leave the cluster with their node's address. */

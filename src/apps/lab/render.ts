@@ -210,7 +210,8 @@ function nodeRow({ node, labels, pid, ready }: NodeStatus, screen: Screen): stri
     agent,
     node.internal[0] ?? "",
     node.outside[0] ?? "",
-    node.egress.map(([first = ""]) => first).join(" ") || screen.glyphs.dash,
+    [...node.egress, node.second].map(([first = ""]) => first).join(" ").trim() ||
+      screen.glyphs.dash,
     shown.map(([key, value]) => `${key}=${value}`).join(" ") || screen.glyphs.dash,
   ];
 }
@@ -225,7 +226,7 @@ export function statusData({ nodes, pods, policies, objects }: LabStatus): Data 
       labels,
       internalIPs: node.internal,
       outsideIPs: node.outside,
-      egressIPs: node.egress.flat(),
+      egressIPs: [...node.egress.flat(), ...node.second],
       podCIDRs: node.podCIDRs,
       agent: pid === undefined ? null : { pid, ready },
     })),

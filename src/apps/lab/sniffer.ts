@@ -1,5 +1,6 @@
-// The sniffer outside: every packet that reaches the server's cable, by source address. It knows no
-// plan and trusts nobody's report: tcpdump reads what is on the wire.
+// The sniffer outside: every packet that reaches the server's cables, by source address. It knows
+// no plan and trusts nobody's report: tcpdump reads what is on the wire. An address of one network
+// on the other's cable is called `ADDRESS on DEVICE`: it took the wrong way out.
 
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
@@ -7,7 +8,7 @@ import { LabError } from "./lab-error.ts";
 import { pause } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import type { Topology } from "./topology.ts";
-import { BRIDGES, SERVER } from "./topology.ts";
+import { deviceOf, OUTSIDE, outsideBridges, SECOND, SECOND_BRIDGE, SERVER } from "./topology.ts";
 
 export interface Sniffed {
   /** Source address -> packets that it sent to the server. */
@@ -25,6 +26,7 @@ const BUFFER_KIB = 16_384;
 const SETTLE_MS = 150;
 
 export class Sniffer {
+  readonly #bridge: string;
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   readonly #sources = new Map<string, number>();
@@ -32,7 +34,8 @@ export class Sniffer {
   #rest = "";
   #complaints = "";
 
-  private constructor(child: ChildProcess) {
+  private constructor(bridge: string, child: ChildProcess) {
+    this.#bridge = bridge;
     this.#child = child;
     this.#closed = new Promise((resolve) => child.on("close", () => resolve()));
     child.stdout?.setEncoding("latin1").on("data", (text: string) => this.#take(text));
@@ -40,12 +43,16 @@ export class Sniffer {
   }
 
   /** Begins to watch; returns when nothing is missed any more. */
-  static async #start(place: LabPlace, { server }: Topology): Promise<Sniffer> {
+  static async #start(
+    place: LabPlace,
+    { server }: Topology,
+    bridge: string,
+  ): Promise<Sniffer> {
     const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
     options.push("-B", String(BUFFER_KIB));
-    const args = [`--net=${place.path(BRIDGES.outside)}`, "tcpdump", ...options, filterFor(server)];
+    const args = [`--net=${place.path(bridge)}`, "tcpdump", ...options, filterFor(server)];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
-    const sniffer = new Sniffer(child);
+    const sniffer = new Sniffer(bridge, child);
     let failed: Error | undefined;
     child.on("error", (error) => (failed = error));
     const deadline = performance.now() + START_MS;
@@ -64,12 +71,15 @@ export class Sniffer {
     lab: { readonly place: LabPlace; readonly topology: Topology },
     work: () => Promise<T>,
   ): Promise<{ readonly sniffed: Sniffed; readonly value: T }> {
-    const sniffer = await Sniffer.#start(lab.place, lab.topology);
+    const sniffers: Sniffer[] = [];
     try {
+      for (const bridge of outsideBridges(lab.topology)) {
+        sniffers.push(await Sniffer.#start(lab.place, lab.topology, bridge));
+      }
       const value = await work();
-      return { sniffed: await sniffer.#stop(), value };
+      return { sniffed: together(await Promise.all(sniffers.map((one) => one.#stop()))), value };
     } finally {
-      sniffer.#child.kill("SIGTERM");
+      for (const one of sniffers) one.#child.kill("SIGTERM");
     }
   }
 
@@ -86,13 +96,24 @@ export class Sniffer {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop() ?? "";
     for (const line of lines) {
-      const source = sourceOf(line);
-      if (source === undefined) continue;
+      const address = sourceOf(line);
+      if (address === undefined) continue;
+      const device = this.#bridge === SECOND_BRIDGE ? SECOND : OUTSIDE;
+      const source = deviceOf(address) === device ? address : `${address} on ${device}`;
       this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
       const echo = /ICMP6?,? echo request, id (\d+),/.exec(line);
       if (echo !== null) this.#echoes.set(Number(echo[1]), source);
     }
   }
+}
+
+function together(all: readonly Sniffed[]): Sniffed {
+  const sources = new Map<string, number>();
+  for (const [source, packets] of all.flatMap((one) => [...one.sources])) {
+    sources.set(source, (sources.get(source) ?? 0) + packets);
+  }
+  const echoes = new Map(all.flatMap((one) => [...one.echoes]));
+  return { sources, echoes, missed: all.reduce((sum, { missed }) => sum + missed, 0) };
 }
 
 /** Everything but neighbour discovery, whose sources are the nodes' own business. */

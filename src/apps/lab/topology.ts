@@ -5,6 +5,10 @@
 //   underlay bridge ── ul0 [ node ] out0 ── outside bridge ── [ server .100, the default route ]
 //                            │ the CNI's veth or bridge
 //                          [ pod ]  10.244.N.0/24, fd00:10:244:N::/64
+//
+// On demand gateways have a second way out, by a network of its own:
+//
+//   203.0.113.0/24, 2001:db8:113::/64      [ gateway ] out1 ── second bridge ── [ server .100 ]
 
 import type { ApiLogin } from "./api-objects.ts";
 
@@ -18,6 +22,8 @@ export interface LabNode {
   readonly outside: readonly string[];
   /** Addresses for policies on `out0`, per family IPv4 first; empty on workers. */
   readonly egress: readonly (readonly string[])[];
+  /** Addresses on `out1`, IPv4 first; empty without such a device. */
+  readonly second: readonly string[];
   /** IPv4 first. */
   readonly podCIDRs: readonly string[];
 }
@@ -35,12 +41,16 @@ export interface LabOptions {
   readonly agents: boolean;
   /** The API server that holds the objects; absent: files do. */
   readonly api?: ApiLogin;
+  /** Gateways have a second device to the outside. */
+  readonly secondNic?: boolean;
 }
 
 export interface Topology extends LabOptions {
   readonly nodes: readonly LabNode[];
   /** The server's addresses, IPv4 first. */
   readonly server: readonly string[];
+  /** The server's addresses on the second network, where it is the router; IPv4 first. */
+  readonly second: readonly string[];
 }
 
 /** More would run out of the addresses that the picture above gives away. */
@@ -51,8 +61,10 @@ export const SERVER_PORT = 7777;
 /** The devices of a node. */
 export const UNDERLAY = "ul0";
 export const OUTSIDE = "out0";
-/** Namespaces that are no node: the two bridges and the server. */
+export const SECOND = "out1";
+/** Namespaces that are no node: the bridges and the server. */
 export const BRIDGES = { underlay: "underlay", outside: "outside" } as const;
+export const SECOND_BRIDGE = "second";
 export const SERVER = "server";
 
 const SERVER_HOST = 100;
@@ -68,11 +80,17 @@ export function planTopology(options: LabOptions): Topology {
     ...numbered(options.workers).map((i) => makeNode(options, { place: i, gateway: false })),
     ...numbered(options.gateways).map((i) => makeNode(options, { place: i, gateway: true })),
   ];
-  return { ...options, nodes, server: families(options, outsideAddresses(SERVER_HOST)) };
+  const server = families(options, outsideAddresses(SERVER_HOST));
+  return { ...options, nodes, server, second: secondOf(options, SERVER_HOST) };
+}
+
+/** The bridges behind which the server is, in the order of its devices. */
+export function outsideBridges({ secondNic = false }: LabOptions): string[] {
+  return [BRIDGES.outside, ...(secondNic ? [SECOND_BRIDGE] : [])];
 }
 
 function makeNode(
-  options: Pick<LabOptions, "ipv6">,
+  options: Pick<LabOptions, "ipv6" | "secondNic">,
   { place, gateway }: { readonly place: number; readonly gateway: boolean },
 ): LabNode {
   const host = (gateway ? GATEWAY_BASE : WORKER_BASE) + place;
@@ -85,6 +103,7 @@ function makeNode(
     internal: families(options, [`172.20.0.${host}`, `fd00:20::${host}`]),
     outside: families(options, outsideAddresses(host)),
     egress,
+    second: gateway ? secondOf(options, EGRESS_BASE + 10 * place + 1) : [],
     podCIDRs: families(options, [`10.244.${host}.0/24`, `fd00:10:244:${host}::/64`]),
   };
 }
@@ -92,6 +111,16 @@ function makeNode(
 /** An IPv4 address and one whose last group reads the same. */
 function outsideAddresses(host: number): [string, string] {
   return [`198.51.100.${host}`, `2001:db8:100::${host}`];
+}
+
+/** The node's device behind whose network an outside address is. */
+export function deviceOf(address: string): string {
+  return /^(203\.0\.113\.|2001:db8:113:)/.test(address) ? SECOND : OUTSIDE;
+}
+
+function secondOf(options: Pick<LabOptions, "ipv6" | "secondNic">, host: number): string[] {
+  if (options.secondNic !== true) return [];
+  return families(options, [`203.0.113.${host}`, `2001:db8:113::${host}`]);
 }
 
 function families({ ipv6 }: Pick<LabOptions, "ipv6">, both: [string, string]): string[] {

@@ -18,7 +18,8 @@ import { announcePod, wirePod } from "./pods.ts";
 import { startAgent, startServer, waitForAgent } from "./processes.ts";
 import { claimPlace, markComplete } from "./state.ts";
 import type { LabNode, Topology } from "./topology.ts";
-import { BRIDGES, nodeOfPod, OUTSIDE, SERVER, UNDERLAY } from "./topology.ts";
+import { BRIDGES, nodeOfPod, OUTSIDE, outsideBridges, SECOND, SECOND_BRIDGE } from "./topology.ts";
+import { SERVER, UNDERLAY } from "./topology.ts";
 
 /** Told before each stage, in words for a person. */
 export type Report = (stage: string) => void;
@@ -45,7 +46,7 @@ async function build(place: LabPlace, topology: Topology, report: Report): Promi
   report(`${nodes.length} nodes: addresses, routes, masquerade`);
   await Promise.all([
     runScript(place.namespace(SERVER), serverScript(topology)),
-    ...Object.values(BRIDGES).map((bridge) =>
+    ...bridgesOf(topology).map((bridge) =>
       runScript(place.namespace(bridge), bridgeScript(portsOf(topology, bridge))),
     ),
     ...nodes.map((node) => runScript(place.namespace(node.name), nodeScript(topology, node))),
@@ -102,7 +103,7 @@ async function makeNamespaces(
   pods: readonly string[],
 ): Promise<void> {
   const members = [
-    ...Object.values(BRIDGES),
+    ...bridgesOf(topology),
     SERVER,
     ...topology.nodes.map(({ name }) => name),
     ...pods.map(podMember),
@@ -119,14 +120,23 @@ async function makeNamespaces(
       cable(OUTSIDE, name, BRIDGES.outside),
     ]),
     cable(OUTSIDE, SERVER, BRIDGES.outside),
+    ...portsOf(topology, SECOND_BRIDGE).map((name) => cable(SECOND, name, SECOND_BRIDGE)),
   ];
   const input = namespaceBatch(members.map((member) => place.namespace(member)), cables);
   await runCommand("ip", ["-batch", "-"], { input, target: "the lab's namespaces" });
 }
 
-function portsOf({ nodes }: Topology, bridge: string): string[] {
+function bridgesOf(topology: Topology): string[] {
+  return [BRIDGES.underlay, ...outsideBridges(topology)];
+}
+
+/** Members with a cable to this bridge; none where there is no such bridge. */
+function portsOf({ nodes, secondNic = false }: Topology, bridge: string): string[] {
   const names = nodes.map(({ name }) => name);
-  return bridge === BRIDGES.outside ? [...names, SERVER] : names;
+  if (bridge === BRIDGES.underlay) return names;
+  if (bridge === BRIDGES.outside) return [...names, SERVER];
+  if (!secondNic) return [];
+  return [...nodes.filter(({ gateway }) => gateway).map(({ name }) => name), SERVER];
 }
 
 /** Each node has a BPF file system of its own, as each machine has. */
