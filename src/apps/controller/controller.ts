@@ -54,6 +54,8 @@ export class Controller {
   readonly #known = new Map<string, KnownPolicy>();
   readonly #agents: Agents;
   readonly #statuses = new Map<string, PolicyStatus>();
+  /** Since when each policy has its generation. */
+  readonly #since = new Map<string, { readonly generation: number; readonly atMs: number }>();
   readonly #queue: ObjectChange[] = [];
   #synced = false;
   #active = false;
@@ -90,6 +92,7 @@ export class Controller {
     } else {
       this.#known.delete(name);
       this.#statuses.delete(name);
+      this.#since.delete(name);
       this.#options.onGone(name);
     }
     this.#settle();
@@ -143,6 +146,16 @@ export class Controller {
     }
   }
 
+  /** True while nodes may still be on their way to a policy's newest generation. */
+  #isRecent(name: string, generation: number): boolean {
+    const nowMs = performance.now();
+    let since = this.#since.get(name);
+    if (since?.generation !== generation) {
+      this.#since.set(name, (since = { generation, atMs: nowMs }));
+    }
+    return nowMs - since.atMs < this.#options.graceMs;
+  }
+
   /** O(endpoints and their rows); what is kept of the plan are conditions and gateways. */
   #replan(): void {
     const { rows, mapSize } = this.#options;
@@ -179,6 +192,7 @@ export class Controller {
         listed,
         needed: wanted.size,
         lags,
+        recent: this.#isRecent(name, known.generation),
       },
       { before, now: new Date().toISOString() },
     );
