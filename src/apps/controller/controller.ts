@@ -45,6 +45,9 @@ export interface PolicyView {
   readonly status: PolicyStatus;
 }
 
+/** An evaluation costs what the cluster is large: it rests so many times as long as it worked. */
+const REST = 10;
+
 type Raw = Readonly<Record<string, unknown>>;
 
 export class Controller {
@@ -61,6 +64,8 @@ export class Controller {
   #active = false;
   #meaning: ((policy: string) => Meaning) | undefined;
   #settling: NodeJS.Timeout | undefined;
+  /** How long the last evaluation took. */
+  #evaluationMs = 0;
   readonly #ticking: NodeJS.Timeout;
 
   constructor(options: ControllerOptions) {
@@ -127,10 +132,13 @@ export class Controller {
   }
 
   #settle(): void {
+    const delayMs = Math.max(this.#options.settleMs, this.#evaluationMs * REST);
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined;
+      const beganMs = performance.now();
       this.#evaluate();
-    }, this.#options.settleMs);
+      this.#evaluationMs = performance.now() - beganMs;
+    }, delayMs);
   }
 
   #evaluate(): void {
