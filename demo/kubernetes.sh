@@ -40,10 +40,10 @@ kubectl() { "$directory/run/kubectl" "$@"; }
 
 finish() {
   sluice lab down >/dev/null || true
-  if [ -n "${server:-}" ]; then
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
+  for process in ${controller:-} ${server:-}; do
+    kill "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+  done
   rm -rf "$directory"
 }
 # What an interrupted demo left behind goes first.
@@ -61,6 +61,13 @@ until [ -e "$directory/run/kubeconfig" ]; do
 done
 export KUBECONFIG=$directory/run/kubeconfig
 run kubectl version
+
+chapter 'Sluice is installed' \
+  'Definitions, accounts with their rights, agents, controller, an admission policy.'
+run sluice install
+# Nobody runs pods here: the controller runs beside the API server, the agents in the lab's nodes.
+bin/sluice controller --metrics-listen 127.0.0.1:0 2>"$directory/controller.log" &
+controller=$!
 
 chapter 'Nodes for it' \
   'Two workers, three gateways and six pods in network namespaces; one agent per node, which' \
@@ -81,12 +88,17 @@ chapter 'kubectl apply' \
   'The server outside says which addresses it saw, a sniffer watches for any other.'
 run kubectl apply --server-side -f demo/policy.yaml
 run sluice lab check
-run kubectl get ciliumegressgatewaypolicies
+run kubectl wait --for=condition=Programmed cegp/outside --timeout=60s
+run kubectl get cegp -o wide
+run kubectl get nodestates
 
 chapter 'A gateway leaves' \
   'A label goes: its endpoints move to the others.'
 run kubectl label node gateway-3 egress-
 run sluice lab check
+run kubectl wait --for=jsonpath='{.status.resolved}'=2/3 cegp/outside --timeout=60s
+run kubectl get cegp
+run kubectl events --for ciliumegressgatewaypolicy/outside
 
 chapter 'Why does this pod leave with this address?'
 run sluice explain lab/pod-1 198.51.100.100

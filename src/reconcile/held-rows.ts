@@ -9,24 +9,27 @@ import { RowDigest } from "../plan/row-digest.ts";
 
 /**
  * Counts the entries that a wanted row has, each as the kernel has it, so that another gateway
- * shows in the digest. Entries that nobody wants (lame ducks, strangers') count for no policy.
- * Every policy of `wanted` is there, also without any entry. O(rows).
+ * shows in the digest. Entries that nobody wants (lame ducks, strangers') count for no policy. Fed
+ * one by one, all wanted rows first, so that a large map need not be counted in one go.
  */
-export function sumHeldRows(
-  wanted: Iterable<Row>,
-  entries: Iterable<MapRow>,
-): Map<string, RowSum> {
-  const policies = new Map<string, string>();
-  const digests = new Map<string, RowDigest>();
-  for (const { source, destination, policy } of wanted) {
-    policies.set(source + destination, policy);
-    if (!digests.has(policy)) digests.set(policy, new RowDigest());
+export class HeldRows {
+  readonly #policies = new Map<string, string>();
+  readonly #digests = new Map<string, RowDigest>();
+
+  want({ source, destination, policy }: Row): void {
+    this.#policies.set(source + destination, policy);
+    if (!this.#digests.has(policy)) this.#digests.set(policy, new RowDigest());
   }
-  for (const { source: prefix, destination, gatewayIP } of entries) {
+
+  see({ source: prefix, destination, gatewayIP }: MapRow): void {
     const source = prefixAddress(prefix);
-    const policy = policies.get(source + destination);
-    if (policy === undefined) continue;
-    present(digests.get(policy), "a digest").add({ source, destination, gatewayIP });
+    const policy = this.#policies.get(source + destination);
+    if (policy === undefined) return;
+    present(this.#digests.get(policy), "a digest").add({ source, destination, gatewayIP });
   }
-  return new Map([...digests].map(([policy, { sum }]) => [policy, sum]));
+
+  /** Of every policy that a wanted row has, also without any entry. */
+  sums(): Map<string, RowSum> {
+    return new Map([...this.#digests].map(([policy, { sum }]) => [policy, sum]));
+  }
 }

@@ -35,6 +35,7 @@ const FACTS: PolicyFacts = {
   listed: 2,
   needed: 2,
   lags: [],
+  recent: false,
 };
 
 function statusOf(facts: Partial<PolicyFacts>, before: readonly StatusCondition[] = []) {
@@ -103,6 +104,8 @@ describe("the status of a policy [1.7]", () => {
       conditions({ needed: 9, lags })[2] ?? "",
       /^Programmed=False NodesLag: a: silent; b: silent; c: silent; and 1 node$/,
     );
+    const recent = conditions({ needed: 9, lags, recent: true });
+    assert.match(recent[2] ?? "", /False Pending: a: silent/);
     assert.equal(statusOf({ needed: 9, lags }).nodes?.summary, "5/9");
   });
 

@@ -53,6 +53,8 @@ export interface PolicyFacts {
   /** Nodes that need rows of it. */
   readonly needed: number;
   readonly lags: readonly Lag[];
+  /** This generation is so new that nodes may still be on their way. */
+  readonly recent: boolean;
 }
 
 const LAGGING_MAX = 16;
@@ -141,7 +143,8 @@ function programmed(facts: PolicyFacts, planned: readonly PlanCondition[]): Judg
   if (lags.length > 0) {
     const said = lags.slice(0, NAMED_MAX).map(({ node, message }) => `${node}: ${message}`);
     const rest = lags.length > NAMED_MAX ? `; and ${counted(lags.length - NAMED_MAX, "node")}` : "";
-    return { type, status: "False", reason: "NodesLag", message: `${said.join("; ")}${rest}` };
+    const reason = facts.recent ? "Pending" : "NodesLag";
+    return { type, status: "False", reason, message: `${said.join("; ")}${rest}` };
   }
   if (needed === 0) {
     return { type, status: "True", reason: "NotNeeded", message: "no node needs it" };

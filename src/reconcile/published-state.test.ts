@@ -8,8 +8,8 @@ import { parsePrefix } from "../net/prefix.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type { Row } from "../plan/row.ts";
 import { RowDigest } from "../plan/row-digest.ts";
-import { sumHeldRows } from "./held-rows.ts";
-import { publishedStatus } from "./published-state.ts";
+import { HeldRows } from "./held-rows.ts";
+import { isPodLink, publishedStatus } from "./published-state.ts";
 
 const address = (text: string) => parseAddress(text) as Address;
 const prefix = (text: string) => parsePrefix(text) as Prefix;
@@ -23,6 +23,13 @@ function row(source: string, gateway: string, policy: string): Row {
     ifindex: 0,
     policy,
   };
+}
+
+function sumsOf(wanted: readonly Row[], held: readonly Row[]) {
+  const rows = new HeldRows();
+  for (const one of wanted) rows.want(one);
+  for (const one of held) rows.see(entry(one));
+  return rows.sums();
 }
 
 /** The entry that a row becomes. */
@@ -55,7 +62,7 @@ test("what a node publishes is read back as it was [6.8]", () => {
       { name: "partner", generation: 4, message: "" },
       { name: "unused", generation: 1, message: "" },
     ],
-    held: sumHeldRows(rows, rows.map(entry)),
+    held: sumsOf(rows, rows),
   });
   const raw = {
     apiVersion: "sluice.dev/v1alpha1",
@@ -78,7 +85,7 @@ test("what a node publishes is read back as it was [6.8]", () => {
 
 test("the digest shows a missing row, another gateway and a swap, and no order", () => {
   const wanted = [row("10.0.0.1", "192.0.2.1", "p"), row("10.0.0.2", "192.0.2.2", "p")] as const;
-  const sum = (rows: readonly Row[]) => sumHeldRows(wanted, rows.map(entry)).get("p");
+  const sum = (rows: readonly Row[]) => sumsOf(wanted, rows).get("p");
   const whole = sum(wanted);
   assert.equal(whole?.rows, 2);
   assert.deepEqual(sum([...wanted].reverse()), whole);
@@ -94,4 +101,21 @@ test("the digest shows a missing row, another gateway and a swap, and no order",
   for (const rows of others) assert.notEqual(sum(rows)?.digest, whole?.digest);
   const stranger = row("10.0.0.9", "192.0.2.1", "p");
   assert.deepEqual(sum([...wanted, stranger]), whole, "entries that nobody wants do not count");
+});
+
+test("pods' devices are not published: they come and go with pods", () => {
+  const link = (kind: string, peerElsewhere: boolean, ...texts: string[]) => ({
+    ...{ ifindex: 3, name: "x", altNames: [], kind, mac: "", mtu: 1500, up: true, carrier: true },
+    ...{ master: 0, peerElsewhere },
+    addresses: texts.map((text) => {
+      return { address: address(text), length: 32, scope: "global", secondary: false };
+    }),
+  });
+  const pods = [prefix("10.244.1.0/24")];
+  assert.ok(isPodLink(link("veth", true), pods));
+  assert.ok(isPodLink(link("veth", true, "10.244.1.1", "fe80::1"), pods));
+  assert.ok(isPodLink(link("netkit", true), pods));
+  assert.ok(!isPodLink(link("veth", true, "10.244.1.1", "192.0.2.7"), pods), "a node's own");
+  assert.ok(!isPodLink(link("veth", false), pods), "both ends are here");
+  assert.ok(!isPodLink(link("", true), pods), "a network card");
 });

@@ -3,7 +3,10 @@
 
 import type { NodeState } from "../model/node.ts";
 import type { RowSum } from "../model/row-sum.ts";
-import { renderAddress } from "../net/address.ts";
+import { isLinkLocal, renderAddress } from "../net/address.ts";
+import type { Link } from "../net/kernel-state.ts";
+import type { Prefix } from "../net/prefix.ts";
+import { containsAddress } from "../net/prefix.ts";
 
 export interface PublishedFacts {
   readonly state: NodeState;
@@ -25,6 +28,21 @@ export interface PublishedFacts {
   }[];
   /** What was read back from the kernel, by policy; a policy that is missing has no rows. */
   readonly held: ReadonlyMap<string, RowSum>;
+}
+
+/** Kinds of devices whose other end may be a pod. */
+const PAIRED = new Set(["veth", "netkit"]);
+
+/**
+ * True for a pod's device on this node: it leads to another network namespace and has no address of
+ * the node's own. They come and go with pods, and nothing leaves the cluster by them.
+ */
+export function isPodLink(link: Link, pods: readonly Prefix[]): boolean {
+  const { kind, peerElsewhere, addresses } = link;
+  if (!PAIRED.has(kind) || !peerElsewhere) return false;
+  return addresses.every(({ address }) => {
+    return isLinkLocal(address) || pods.some((prefix) => containsAddress(prefix, address));
+  });
 }
 
 const NO_ROWS: RowSum = { rows: 0, digest: "0".repeat(16) };

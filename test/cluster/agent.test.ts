@@ -15,6 +15,7 @@ import { freePort, startCluster } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
 import { define, NODE_STATES, POLICIES } from "./definitions.ts";
 import { fillFrom } from "./fill.ts";
+import { Proxy } from "./proxy.ts";
 
 const bpffs = mountPrivateBpffs();
 const skip = missingForCluster() ?? bpffs.skip ?? false;
@@ -29,6 +30,7 @@ test("a live cluster", { skip }, async (t) => {
   await fillFrom(cluster, ...files, POLICY);
   await provesCommands(t, cluster);
   await provesAgent(t, cluster);
+  await provesFlapping(t, cluster);
 });
 
 async function provesCommands(t: TestContext, cluster: Cluster): Promise<void> {
@@ -123,6 +125,35 @@ async function provesAgent(t: TestContext, cluster: Cluster): Promise<void> {
     assert.deepEqual(agent.rows(), fewer);
     await cluster.kubectl("delete", "ciliumegressgatewaypolicies", "--all");
     await agent.until("no rows", (rows) => rows.length === 0);
+  });
+}
+
+async function provesFlapping(t: TestContext, cluster: Cluster): Promise<void> {
+  await t.test("rows stand while the way to the API flaps [7.8]", async (t) => {
+    const proxy = await Proxy.start(t, Number(new URL(cluster.server).port));
+    const kubeconfig = cluster.login({ name: "flapping", server: proxy.url });
+    const source = ["--kubeconfig", kubeconfig];
+    const agent = new MapsAgent(t, { bpffs: bpffs.directory, node: NODE, source });
+    await fillFrom(cluster, POLICY);
+    agent.start();
+    const wanted = plannedRows(NODE, "--kubeconfig", cluster.kubeconfig);
+    assert.ok(wanted.length > 4);
+    await agent.until("the first rows", same(wanted));
+    for (let i = 0; i < 5; i++) {
+      proxy.refusing = true;
+      proxy.cut();
+      assert.deepEqual(agent.rows(), wanted);
+      proxy.refusing = false;
+      assert.deepEqual(agent.rows(), wanted);
+    }
+    proxy.refusing = true;
+    proxy.cut();
+    await cluster.kubectl("delete", "pod", "-n", "shop", "--all", "--force");
+    assert.deepEqual(agent.rows(), wanted);
+    proxy.refusing = false;
+    const fewer = plannedRows(NODE, "--kubeconfig", cluster.kubeconfig);
+    assert.ok(fewer.length < wanted.length);
+    await agent.until("the rows of fewer pods", same(fewer));
   });
 }
 

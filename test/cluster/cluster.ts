@@ -34,6 +34,8 @@ export interface Login {
   readonly token?: string;
   /** Another address of the same API server: a test's proxy. */
   readonly server?: string;
+  /** A file of certificates to trust; the cluster's own authority when absent. */
+  readonly ca?: string;
 }
 
 const STARTS_MAX = 3;
@@ -121,6 +123,11 @@ export class Cluster {
     this.#api.signal("SIGCONT");
   }
 
+  /** The path of the certificate of whoever vouches for the API server. */
+  get authority(): string {
+    return this.#authority.certificate;
+  }
+
   /** Connections that clients have to the API server now; its own one to itself counts as well. */
   connections(): number {
     const port = this.#parts.ports.api.toString(16).toUpperCase().padStart(4, "0");
@@ -148,12 +155,12 @@ export class Cluster {
   }
 
   /** Writes a kubeconfig; gives its path. */
-  login({ name, token, server = this.server }: Login): string {
+  login({ name, token, server = this.server, ca = this.authority }: Login): string {
     const path = join(this.#parts.directory, `${name}.kubeconfig`);
     const { certificate, key } = this.#admin;
     const user =
       token === undefined ? { "client-certificate": certificate, "client-key": key } : { token };
-    const cluster = { server, "certificate-authority": this.#authority.certificate };
+    const cluster = { server, "certificate-authority": ca };
     const config = {
       apiVersion: "v1",
       kind: "Config",

@@ -4,9 +4,12 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import { sluice } from "../support/run-cli.ts";
 import { until } from "../support/until.ts";
 import { missingForCluster } from "./binaries.ts";
+import { CILIUM_DEFINITION } from "./cilium-definition.ts";
 import type { Cluster } from "./cluster.ts";
+import { freePort, startCluster } from "./cluster.ts";
 import { addPod, NODES, policy, prepareCluster, startController } from "./controlled.ts";
 import { accountLogin, agentLogin } from "./installed.ts";
 import { PlayedAgents } from "./played-agents.ts";
@@ -149,3 +152,30 @@ async function isOne(t: TestContext, cluster: Cluster, { login, first }: Active)
     assert.doesNotMatch(first.said() + other.said(), /error=/);
   });
 }
+
+test("where the definition of policies is Cilium's", {
+  skip: missingForCluster() ?? false,
+}, async (t) => {
+  const cluster = await startCluster(t);
+  await cluster.apply(CILIUM_DEFINITION);
+  await cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s");
+  const { exit, stderr } = sluice(["install", "--kubeconfig", cluster.kubeconfig]);
+  assert.equal(exit, 0, stderr);
+  const metricsListen = `127.0.0.1:${await freePort()}`;
+  const login = await accountLogin(cluster, "sluice-controller");
+  const controller = startController(t, login, { metricsListen });
+  const { egressGateways: list, ...single } = policy("shop", ["nowhere"]).spec;
+  const spec = { ...single, egressGateway: list[0] };
+  await cluster.apply({ ...policy("shop", []), spec });
+
+  await t.test("events and metrics say what there is no status for [1.7]", async () => {
+    const described = () => cluster.kubectl("describe", "cegp", "shop");
+    await until(async () => /NoGateway .*the policy's traffic is dropped/.test(await described()));
+    const metrics = async () => (await fetch(`http://${metricsListen}/metrics`)).text();
+    const condition = 'policy_condition{policy="shop",type="ResolvedRefs",reason="NoGateway"} 0';
+    await until(async () => (await metrics()).includes(`sluice_${condition}`));
+    assert.match(await metrics(), /sluice_controller_active 1\n/);
+    assert.equal(await statusOf(cluster, "shop"), undefined);
+    assert.equal(controller.said().match(/ status error=/g)?.length, 1);
+  });
+});

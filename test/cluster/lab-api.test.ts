@@ -10,21 +10,25 @@ import { until } from "../support/until.ts";
 import { missingForCluster } from "./binaries.ts";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
-import { define, NODE_STATES, POLICIES } from "./definitions.ts";
+import { startController } from "./controlled.ts";
+import { accountLogin, installManifests } from "./installed.ts";
 
 const skip = missingForCluster() ?? missingForLab() ?? false;
 
 test("a lab on the Kubernetes API", { skip }, async (t) => {
   const cluster = await startCluster(t);
-  await define(cluster, POLICIES, NODE_STATES);
   const { name, lab } = makeLab(t);
+  const early = lab("up", "--pods", "1", "--api", cluster.kubeconfig);
+  assert.equal(early.exit, 2);
+  assert.match(early.stderr, /not installed in the API server.*\n.*sluice install/);
+  await installManifests(cluster);
+  startController(t, await accountLogin(cluster, "sluice-controller"), {});
   succeed(lab("up", "--ipv6", "--pods", "4", "--api", cluster.kubeconfig));
   await provesPackets(t, cluster, lab);
   await t.test("down takes everything away, in the API server too", async () => {
     succeed(lab("down"));
     assert.deepEqual(remains(name), []);
-    const kinds = "nodes,pods,cegp,serviceaccounts";
-    const left = await cluster.kubectl("get", kinds, "-A", "-o", "name");
+    const left = await cluster.kubectl("get", "nodes,pods,cegp,nodestates", "-A", "-o", "name");
     assert.equal(left.trim(), "ciliumegressgatewaypolicy.cilium.io/outside");
   });
 });
@@ -46,6 +50,17 @@ async function provesPackets(t: TestContext, cluster: Cluster, lab: RunLab): Pro
     for (const address of ["198.51.100.31", "198.51.100.41", "198.51.100.51"]) {
       assert.ok(seen.has(address), [...seen].join());
     }
+  });
+
+  await t.test("kubectl get says that every node's kernel holds it [1.7, 6.8]", async () => {
+    const shown = () => cluster.kubectl("get", "cegp", "outside", "-o", "wide");
+    let last = "";
+    const programmed = async () => / True +True +Programmed +5\/5 /.test((last = await shown()));
+    await until(programmed, { shown: () => last, pollMs: 500 });
+    const path = "jsonpath={.status.gateways[*].egressIPs[0]}";
+    const addresses = await cluster.kubectl("get", "cegp", "outside", "-o", path);
+    const seen = seenBy(lab);
+    for (const address of addresses.split(" ")) assert.ok(seen.has(address), address);
   });
 
   await t.test("nothing changes while the API server is away [8.5]", async () => {

@@ -7,7 +7,6 @@ import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { binary, missingForCluster } from "./binaries.ts";
 import { startCluster } from "./cluster.ts";
-import { define, NODE_STATES, POLICIES } from "./definitions.ts";
 
 const directory = process.argv[2] ?? "";
 const missing = missingForCluster();
@@ -22,7 +21,6 @@ const end = async () => {
 };
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void end());
 const cluster = await startCluster({ after: (one) => void ends.push(one) });
-await define(cluster, POLICIES, NODE_STATES);
 mkdirSync(directory, { recursive: true });
 symlinkSync(binary("kubectl"), join(directory, "kubectl"));
 copyFileSync(cluster.kubeconfig, join(directory, "kubeconfig"));

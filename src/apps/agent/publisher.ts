@@ -6,11 +6,10 @@ import { release } from "node:os";
 import { OperationError } from "../../lib/operation-error.ts";
 import { sameValue } from "../../lib/equal.ts";
 import type { RowSum } from "../../model/row-sum.ts";
-import type { MapRow } from "../../plan/map-layout.ts";
 import { decodeRows, MAP_LAYOUTS } from "../../plan/map-layout.ts";
 import type { Row } from "../../plan/row.ts";
 import { ABI_DIRECTORY } from "../../reconcile/datapath-maps.ts";
-import { sumHeldRows } from "../../reconcile/held-rows.ts";
+import { HeldRows } from "../../reconcile/held-rows.ts";
 import type { PublishedFacts } from "../../reconcile/published-state.ts";
 import { publishedStatus } from "../../reconcile/published-state.ts";
 import type { PublishedStatus } from "../../sinks/kubernetes/node-state.ts";
@@ -126,11 +125,22 @@ async function readHeldRows(
   directory: string,
   wanted: readonly Row[],
 ): Promise<Map<string, RowSum>> {
-  const maps = await readPolicyMaps(directory);
-  const entries = function* (): Generator<MapRow> {
-    for (const { layout, entries } of maps) {
-      if (LAYOUTS.includes(layout.name)) yield* decodeRows(layout, entries);
-    }
-  };
-  return sumHeldRows(wanted, entries());
+  const held = new HeldRows();
+  await inPieces(wanted, (row) => held.want(row));
+  for (const { layout, entries } of await readPolicyMaps(directory)) {
+    if (!LAYOUTS.includes(layout.name)) continue;
+    await inPieces(decodeRows(layout, entries), (row) => held.see(row));
+  }
+  return held.sums();
+}
+
+/** Some milliseconds' work: a turn must not wait for the whole. */
+const PIECE = 4_096;
+
+async function inPieces<T>(items: Iterable<T>, act: (item: T) => void): Promise<void> {
+  let done = 0;
+  for (const item of items) {
+    act(item);
+    if (++done % PIECE === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
 }

@@ -45,6 +45,9 @@ export interface PolicyView {
   readonly status: PolicyStatus;
 }
 
+/** An evaluation costs what the cluster is large: it rests so many times as long as it worked. */
+const REST = 10;
+
 type Raw = Readonly<Record<string, unknown>>;
 
 export class Controller {
@@ -54,11 +57,15 @@ export class Controller {
   readonly #known = new Map<string, KnownPolicy>();
   readonly #agents: Agents;
   readonly #statuses = new Map<string, PolicyStatus>();
+  /** Since when each policy has its generation. */
+  readonly #since = new Map<string, { readonly generation: number; readonly atMs: number }>();
   readonly #queue: ObjectChange[] = [];
   #synced = false;
   #active = false;
   #meaning: ((policy: string) => Meaning) | undefined;
   #settling: NodeJS.Timeout | undefined;
+  /** How long the last evaluation took. */
+  #evaluationMs = 0;
   readonly #ticking: NodeJS.Timeout;
 
   constructor(options: ControllerOptions) {
@@ -90,6 +97,7 @@ export class Controller {
     } else {
       this.#known.delete(name);
       this.#statuses.delete(name);
+      this.#since.delete(name);
       this.#options.onGone(name);
     }
     this.#settle();
@@ -124,10 +132,13 @@ export class Controller {
   }
 
   #settle(): void {
+    const delayMs = Math.max(this.#options.settleMs, this.#evaluationMs * REST);
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined;
+      const beganMs = performance.now();
       this.#evaluate();
-    }, this.#options.settleMs);
+      this.#evaluationMs = performance.now() - beganMs;
+    }, delayMs);
   }
 
   #evaluate(): void {
@@ -141,6 +152,16 @@ export class Controller {
     for (const [name, known] of this.#known) {
       this.#judge(name, known, present(this.#meaning, "a plan")(name));
     }
+  }
+
+  /** True while nodes may still be on their way to a policy's newest generation. */
+  #isRecent(name: string, generation: number): boolean {
+    const nowMs = performance.now();
+    let since = this.#since.get(name);
+    if (since?.generation !== generation) {
+      this.#since.set(name, (since = { generation, atMs: nowMs }));
+    }
+    return nowMs - since.atMs < this.#options.graceMs;
   }
 
   /** O(endpoints and their rows); what is kept of the plan are conditions and gateways. */
@@ -179,6 +200,7 @@ export class Controller {
         listed,
         needed: wanted.size,
         lags,
+        recent: this.#isRecent(name, known.generation),
       },
       { before, now: new Date().toISOString() },
     );

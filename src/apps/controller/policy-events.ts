@@ -27,7 +27,9 @@ export function eventsOf(
   });
   const now = status.conditions.find(({ type }) => type === "Programmed");
   const old = before.find(({ type }) => type === "Programmed");
-  if (now !== undefined && (now.status !== old?.status || now.reason !== old.reason)) {
+  // What is on its way is no news.
+  if (now === undefined || now.reason === "Pending") return events;
+  if (now.status !== old?.status || now.reason !== old.reason) {
     const { reason } = now;
     // Numbers and names change all the time, and each would be an Event of its own.
     const message = `generation ${now.observedGeneration}: ${PROGRAMMED[reason] ?? now.message}`;

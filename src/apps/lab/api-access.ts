@@ -4,18 +4,19 @@
 //
 //   agent ── 127.0.0.1:6443 [ node's namespace ] relay ── api.sock ── relay [ host ] ── API server
 //
-// Each agent has a token of its own.
+// Each agent has the token of the pod that an installation would run on its node.
 
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Access } from "../../drivers/kube/access.ts";
+import { applyObject, deleteObject, getObject } from "../../drivers/kube/objects.ts";
 import type { Resource } from "../../drivers/kube/resource.ts";
 import { OperationError } from "../../lib/operation-error.ts";
-import { watchedKinds } from "../../sources/kubernetes/kinds.ts";
-import type { ApiLogin, ApiObjects } from "./api-objects.ts";
-import { FIELD_MANAGER } from "./api-objects.ts";
+import { NODE_STATES } from "../../sinks/kubernetes/resources.ts";
+import type { ApiLogin } from "./api-objects.ts";
+import { ApiObjects, FIELD_MANAGER } from "./api-objects.ts";
 import { LabError } from "./lab-error.ts";
 import type { LabObject } from "./lab-objects.ts";
 import { objectsOf } from "./lab-objects.ts";
@@ -37,45 +38,60 @@ export function noteLogin(place: LabPlace, login: ApiLogin): void {
   writeWhole(place.api, `${JSON.stringify(login)}\n`);
 }
 
-/** What an agent may do, and nothing else; the accounts that do it. */
-export async function prepareApi(api: ApiObjects, nodes: readonly LabNode[]): Promise<void> {
-  const { group } = POLICIES;
-  if ((await api.all("CiliumEgressGatewayPolicy").catch(absent)) === undefined) {
-    throw new LabError(
-      `the API server at ${api.name} does not know ${POLICIES.plural}.${group}`,
-      "Install the CustomResourceDefinition first.",
-    );
-  }
-  const apiVersion = "rbac.authorization.k8s.io/v1";
-  const rules = watchedKinds("auto").flatMap(({ resources }) => resources).map(readable);
-  const metadata = { name: ROLE };
-  await api.put({ apiVersion, kind: "ClusterRole", metadata, rules });
-  const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: ROLE };
-  const subjects = nodes.map(({ name }) => {
-    return { kind: "ServiceAccount", namespace: NAMESPACE, name: accountOf(name) };
-  });
-  await api.put({ apiVersion, kind: "ClusterRoleBinding", metadata, roleRef, subjects });
-  for (const name of ["default", ...nodes.map((node) => accountOf(node.name))]) {
-    // An object of which nobody wrote a field does not say whose it is.
-    const labels = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
-    await api.put({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, labels } });
-  }
+/** Where an installation puts its own pods, and the account of its agents. */
+const SYSTEM = "sluice-system";
+const AGENT = "sluice-agent";
+
+const ACCOUNTS = core("ServiceAccount", "serviceaccounts");
+const PODS = core("Pod", "pods");
+
+function core(kind: string, plural: string): Resource {
+  return { group: "", version: "v1", plural, kind, namespaced: true };
 }
 
-function readable({ group, plural }: Resource) {
-  return { apiGroups: [group], resources: [plural], verbs: ["list", "watch"] };
+/** Agents run with the rights that an installation gives them, so there must be one. */
+export async function checkInstalled({ connection }: ApiObjects): Promise<void> {
+  const account = { namespace: SYSTEM, name: AGENT };
+  if ((await getObject(connection, ACCOUNTS, account)) !== undefined) return;
+  throw new LabError(
+    `Sluice is not installed in the API server at ${connection.server}`,
+    "Run `sluice install` first; it needs no nodes.",
+  );
 }
 
-const POLICIES = { plural: "ciliumegressgatewaypolicies", group: "cilium.io" };
-const ROLE = "sluice-lab-agent";
-
-function accountOf(node: string): string {
-  return `agent-${node}`;
+/** What a namespace has once a controller saw it, for its pods. */
+export async function addDefaultAccount(api: ApiObjects): Promise<void> {
+  // An object of which nobody wrote a field does not say whose it is.
+  const labels = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
+  const metadata = { name: "default", labels };
+  await api.put({ apiVersion: "v1", kind: "ServiceAccount", metadata });
 }
 
-function absent(error: unknown): undefined {
-  if ((error as { code?: string }).code === "NotFound") return undefined;
-  throw error;
+/** The pod that the DaemonSet would have on a node: its agent's token says so. */
+async function agentToken({ connection }: ApiObjects, node: string): Promise<string> {
+  const name = agentPod(node);
+  const spec = {
+    nodeName: node,
+    hostNetwork: true,
+    serviceAccountName: AGENT,
+    containers: [{ name: "agent", image: "sluice" }],
+  };
+  const manager = { fieldManager: FIELD_MANAGER, force: true };
+  const pod = await applyObject(connection, PODS, { namespace: SYSTEM, name }, { spec }, manager);
+  const { uid } = pod["metadata"] as { readonly uid: string };
+  const boundObjectRef = { apiVersion: "v1", kind: "Pod", name, uid };
+  const { status } = (await connection.ask({
+    op: "create token",
+    target: name,
+    method: "POST",
+    path: `/api/v1/namespaces/${SYSTEM}/serviceaccounts/${AGENT}/token`,
+    body: { spec: { expirationSeconds: TOKEN_SECONDS, boundObjectRef } },
+  })) as { readonly status: { readonly token: string } };
+  return status.token;
+}
+
+function agentPod(node: string): string {
+  return `${AGENT}-${node}`;
 }
 
 /** Starts the host's relay. */
@@ -105,16 +121,10 @@ export async function connectNode(
 ): Promise<string> {
   const command = programCommand("relay", [LISTEN, place.apiSocket]);
   startDetached(place.namespace(name), { command, log: place.log(`relay-${name}`) });
-  const { status } = (await api.connection.ask({
-    op: "create token",
-    target: accountOf(name),
-    method: "POST",
-    path: `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${accountOf(name)}/token`,
-    body: { spec: { expirationSeconds: TOKEN_SECONDS } },
-  })) as { readonly status: { readonly token: string } };
+  const token = await agentToken(api, name);
   const path = place.kubeconfig(name);
   mkdirSync(dirname(path), { recursive: true });
-  const config = await kubeconfigOf(login, status.token);
+  const config = await kubeconfigOf(login, token);
   writeWhole(path, `${JSON.stringify(config)}\n`);
   return path;
 }
@@ -141,11 +151,18 @@ async function kubeconfigOf({ kubeconfig, context }: ApiLogin, token: string): P
   };
 }
 
+/** A kind that is not served has no objects. */
+function absent(error: unknown): undefined {
+  if ((error as { code?: string }).code === "NotFound") return undefined;
+  throw error;
+}
+
 /** Takes away what the lab wrote into the API server; one that does not answer keeps it. */
 export async function removeObjects(place: LabPlace): Promise<void> {
   const objects = await objectsOf(place);
   const remove = async (kind: string, wanted: (object: LabObject) => boolean) => {
-    const names = (await objects.all(kind)).filter(wanted).map(({ metadata }) => metadata.name);
+    const all = (await objects.all(kind).catch(absent)) ?? [];
+    const names = all.filter(wanted).map(({ metadata }) => metadata.name);
     await Promise.all(names.map((name) => objects.remove(kind, name)));
   };
   try {
@@ -155,10 +172,18 @@ export async function removeObjects(place: LabPlace): Promise<void> {
     await remove("Pod", ({ metadata }) => metadata["namespace"] === NAMESPACE);
     await remove("Node", ({ metadata }) => names.has(metadata.name));
     await remove("ServiceAccount", isOurs);
-    await objects.remove("ClusterRoleBinding", ROLE);
-    await objects.remove("ClusterRole", ROLE);
+    if (objects instanceof ApiObjects) await removeAgents(objects, names);
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
+  }
+}
+
+/** Their NodeStates go as well: nobody here collects what a Node owned. */
+async function removeAgents({ connection }: ApiObjects, nodes: ReadonlySet<string>): Promise<void> {
+  for (const node of nodes) {
+    const pod = { namespace: SYSTEM, name: agentPod(node) };
+    await deleteObject(connection, PODS, pod, { graceSeconds: 0 });
+    await deleteObject(connection, NODE_STATES, { name: node });
   }
 }
 

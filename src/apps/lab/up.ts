@@ -71,15 +71,16 @@ async function writeObjects(place: LabPlace, topology: Topology, report: Report)
     noteLogin(place, login);
   }
   const objects = await objectsOf(place);
+  const api = objects as ApiObjects;
+  const access = login && (await import("./api-access.ts"));
+  await access?.checkInstalled(api);
   await objects.put(namespaceObject());
   await Promise.all(nodes.map((node) => objects.put(nodeObject(node))));
-  if (login === undefined) return;
+  if (login === undefined || access === undefined) return;
   report(`the agents' way to the API server at ${objects.name}`);
-  const { connectNode, prepareApi, startHostRelay } = await import("./api-access.ts");
-  const api = objects as ApiObjects;
-  await prepareApi(api, nodes);
-  await startHostRelay(place, api);
-  await Promise.all(nodes.map((node) => connectNode(place, node, { api, login })));
+  await access.addDefaultAccount(api);
+  await access.startHostRelay(place, api);
+  await Promise.all(nodes.map((node) => access.connectNode(place, node, { api, login })));
 }
 
 function podsToMake(topology: Topology): { readonly name: string; readonly node: LabNode }[] {
