@@ -36,11 +36,6 @@ export async function fill(cluster: Cluster, objects: readonly object[]): Promis
 
 type Write = (connection: KubeConnection, whole: Whole) => Promise<void>;
 
-/** Told now and then how far it is. */
-type Report = (text: string) => void;
-
-const REPORT_OBJECTS = 5_000;
-
 export class Filler {
   readonly #connection: KubeConnection;
 
@@ -49,15 +44,15 @@ export class Filler {
   }
 
   /** Creates objects that are not there: half of the work of applying them. */
-  async create(objects: readonly object[], report?: Report): Promise<void> {
-    await this.#each(objects, createWhole, report);
+  async create(objects: readonly object[]): Promise<void> {
+    await this.#each(objects, createWhole);
   }
 
   async put(objects: readonly object[]): Promise<void> {
     await this.#each(objects, applyWhole);
   }
 
-  async #each(objects: readonly object[], write: Write, report?: Report): Promise<void> {
+  async #each(objects: readonly object[], write: Write): Promise<void> {
     const all = objects as readonly Whole[];
     const outer = all.filter(({ kind }) => !NAMESPACED.has(kind));
     const inner = all.filter(({ kind }) => NAMESPACED.has(kind));
@@ -66,7 +61,6 @@ export class Filler {
       const work = async () => {
         while (next < some.length) {
           const one = some[next++] as Whole;
-          if (next % REPORT_OBJECTS === 0) report?.(`${next} of ${some.length} objects`);
           await write(this.#connection, one);
         }
       };
