@@ -19,7 +19,7 @@ define debian
 endef
 
 .PHONY: help build demo demo-kubernetes tour test soak kernel-packages lab-packages
-.PHONY: cluster-binaries bench bench-maps bench-packets bench-latency clean
+.PHONY: cluster-binaries bench bench-maps bench-packets bench-latency scale clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -97,6 +97,9 @@ bench-packets: build lab-packages ## measures packets: VXLAN, ipset marks, Sluic
 
 bench-latency: build lab-packages ## measures a pod's way into the kernel; needs root
 	@npm run --silent bench:latency -- $(ARGS)
+
+scale: build cluster-binaries ## measures an agent in a cluster of 50,000 pods; needs root
+	@npm run --silent bench:scale -- $(ARGS)
 
 clean: ## removes what `make build` made; installed packages stay
 	rm -rf dist bin
