@@ -14,6 +14,8 @@ import { binary } from "./binaries.ts";
 import { Authority } from "./certificates.ts";
 import type { Certificate } from "./certificates.ts";
 import { Daemon } from "./daemon.ts";
+import type { Stored } from "./etcd.ts";
+import { compactEtcd, restoreIntoEtcd } from "./etcd.ts";
 import type { KubectlOptions, KubectlRun } from "./kubectl.ts";
 import { runKubectl } from "./kubectl.ts";
 
@@ -38,17 +40,7 @@ export interface Login {
   readonly ca?: string;
 }
 
-/** An object as the API server keeps it. */
-export interface Stored {
-  /** Below /registry: `pods/NAMESPACE/NAME`, `minions/NAME` for a Node. */
-  readonly key: string;
-  readonly object: object;
-}
-
 const STARTS_MAX = 3;
-/** Of a transaction; etcd's own limit is 128. */
-const OPERATIONS_MAX = 100;
-
 /** Starts etcd and kube-apiserver, ready to be asked; they end with `lifetime`. */
 export async function startCluster(
   lifetime: Lifetime,
@@ -147,23 +139,13 @@ export class Cluster {
   }
 
   /** Makes etcd forget all former revisions: whoever asks for one from the API server gets 410. */
-  async compact(): Promise<void> {
-    const { header } = await this.#askEtcd("range", { key: "AA==" });
-    await this.#askEtcd("compaction", { revision: header.revision, physical: true });
+  compact(): Promise<void> {
+    return compactEtcd(this.#etcdUrl);
   }
 
-  /**
-   * Puts objects into etcd behind the API server's back, as when a backup is restored: thousands in
-   * seconds. They must be whole, with UID, times and status; the API server completes the rest.
-   */
-  async restore(objects: readonly Stored[]): Promise<void> {
-    for (let i = 0; i < objects.length; i += OPERATIONS_MAX) {
-      const success = objects.slice(i, i + OPERATIONS_MAX).map(({ key, object }) => {
-        const value = base64(JSON.stringify(object));
-        return { requestPut: { key: base64(`/registry/${key}`), value } };
-      });
-      await this.#askEtcd("txn", { success });
-    }
+  /** Puts objects into etcd; see restoreIntoEtcd. */
+  restore(objects: readonly Stored[]): Promise<void> {
+    return restoreIntoEtcd(this.#etcdUrl, objects);
   }
 
   /** Gives the API server a new certificate, which it takes at its next start. */
@@ -237,16 +219,13 @@ export class Cluster {
     });
   }
 
-  async #askEtcd(operation: string, body: object): Promise<{ header: { revision: string } }> {
-    const url = `http://127.0.0.1:${this.#parts.ports.etcd}/v3/kv/${operation}`;
-    const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`etcd refuses ${operation}: ${await answer.text()}`);
-    return (await answer.json()) as { header: { revision: string } };
+  get #etcdUrl(): string {
+    return `http://127.0.0.1:${this.#parts.ports.etcd}`;
   }
 
   #etcdCommand(): string[] {
     const { directory, ports } = this.#parts;
-    const client = `http://127.0.0.1:${ports.etcd}`;
+    const client = this.#etcdUrl;
     const peer = `http://127.0.0.1:${ports.peer}`;
     return [
       binary("etcd"),
@@ -263,7 +242,7 @@ export class Cluster {
     const issuer = "https://kubernetes.default.svc";
     return [
       binary("kube-apiserver"),
-      ...["--etcd-servers", `http://127.0.0.1:${ports.etcd}`],
+      ...["--etcd-servers", this.#etcdUrl],
       ...["--bind-address", "127.0.0.1", "--secure-port", String(ports.api)],
       ...["--cert-dir", directory, "--client-ca-file", this.#authority.certificate],
       ...["--tls-cert-file", file("serving.crt"), "--tls-private-key-file", file("serving.key")],
@@ -275,10 +254,6 @@ export class Cluster {
       ...(options.flags ?? []),
     ];
   }
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
 }
 
 function writeServiceAccountKey(path: string): void {
