@@ -17,8 +17,8 @@ export async function compactEtcd(url: string): Promise<void> {
 }
 
 /**
- * Puts objects into it, as when a backup is restored: thousands in seconds. They must be whole, with
- * UID, times and status; the API server completes the rest.
+ * Puts objects into it, as when a backup is restored: thousands in seconds. They must be whole,
+ * with UID, times and status; the API server completes the rest.
  */
 export async function restoreIntoEtcd(url: string, objects: readonly Stored[]): Promise<void> {
   for (let i = 0; i < objects.length; i += OPERATIONS_MAX) {
