@@ -72,6 +72,8 @@ const TO_GATEWAY: readonly Forgery[] = [
   { sender: ATTACKER, to: "fd00:20::201" },
   { sender: ATTACKER, to: "172.20.0.201", from: "172.20.0.12" },
   { sender: ATTACKER, to: VIRTUAL },
+  // A node, but not that of the inner sources.
+  { sender: "worker-2", to: "172.20.0.201" },
 ];
 /** Where it may go to make a worker give its pods what is inside. */
 const TO_WORKER: readonly Forgery[] = [
@@ -79,6 +81,8 @@ const TO_WORKER: readonly Forgery[] = [
   { sender: SERVER, to: "198.51.100.12", from: "172.20.0.201" },
   { sender: ATTACKER, to: "172.20.0.12" },
   { sender: ATTACKER, to: "172.20.0.12", from: "172.20.0.201" },
+  // A node, but no gateway.
+  { sender: "worker-1", to: "172.20.0.12" },
 ];
 /** What passes when the guards are gone. */
 const UNGUARDED: readonly Forgery[] = [

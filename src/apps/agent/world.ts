@@ -94,11 +94,14 @@ export class World {
     );
   }
 
-  /** True if somebody else had it. Others than these have no flows here that bind a successor. */
+  /** True if somebody else had it whose flows must be forgotten (rule 8.10). */
   #note(slot: number, address: Address): boolean {
     const { table } = this.#engine;
-    const remember = table.isHere(slot) || table.policiesOf(slot).policies.length > 0;
-    return this.#owners.note(address, { owner: table.at(slot).key, remember });
+    return this.#owners.note(address, {
+      key: table.at(slot).key,
+      here: table.isHere(slot),
+      selected: table.policiesOf(slot).policies.length > 0,
+    });
   }
 
   /** This node's internal IPv4 address, as far as its object is known and has one. */
