@@ -14,6 +14,8 @@ import { binary } from "./binaries.ts";
 import { Authority } from "./certificates.ts";
 import type { Certificate } from "./certificates.ts";
 import { Daemon } from "./daemon.ts";
+import { Etcd } from "./etcd.ts";
+import type { Stored } from "./etcd.ts";
 import type { KubectlOptions, KubectlRun } from "./kubectl.ts";
 import { runKubectl } from "./kubectl.ts";
 
@@ -38,16 +40,7 @@ export interface Login {
   readonly ca?: string;
 }
 
-/** An object as the API server keeps it. */
-export interface Stored {
-  /** Below /registry: `pods/NAMESPACE/NAME`, `minions/NAME` for a Node. */
-  readonly key: string;
-  readonly object: object;
-}
-
 const STARTS_MAX = 3;
-/** Of a transaction; etcd's own limit is 128. */
-const OPERATIONS_MAX = 100;
 
 /** Starts etcd and kube-apiserver, ready to be asked; they end with `lifetime`. */
 export async function startCluster(
@@ -148,8 +141,7 @@ export class Cluster {
 
   /** Makes etcd forget all former revisions: whoever asks for one from the API server gets 410. */
   async compact(): Promise<void> {
-    const { header } = await this.#askEtcd("range", { key: "AA==" });
-    await this.#askEtcd("compaction", { revision: header.revision, physical: true });
+    await new Etcd(this.#parts.ports.etcd).compact();
   }
 
   /**
@@ -157,13 +149,7 @@ export class Cluster {
    * seconds. They must be whole, with UID, times and status; the API server completes the rest.
    */
   async restore(objects: readonly Stored[]): Promise<void> {
-    for (let i = 0; i < objects.length; i += OPERATIONS_MAX) {
-      const success = objects.slice(i, i + OPERATIONS_MAX).map(({ key, object }) => {
-        const value = base64(JSON.stringify(object));
-        return { requestPut: { key: base64(`/registry/${key}`), value } };
-      });
-      await this.#askEtcd("txn", { success });
-    }
+    await new Etcd(this.#parts.ports.etcd).put(objects);
   }
 
   /** Gives the API server a new certificate, which it takes at its next start. */
@@ -237,13 +223,6 @@ export class Cluster {
     });
   }
 
-  async #askEtcd(operation: string, body: object): Promise<{ header: { revision: string } }> {
-    const url = `http://127.0.0.1:${this.#parts.ports.etcd}/v3/kv/${operation}`;
-    const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`etcd refuses ${operation}: ${await answer.text()}`);
-    return (await answer.json()) as { header: { revision: string } };
-  }
-
   #etcdCommand(): string[] {
     const { directory, ports } = this.#parts;
     const client = `http://127.0.0.1:${ports.etcd}`;
@@ -275,10 +254,6 @@ export class Cluster {
       ...(options.flags ?? []),
     ];
   }
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
 }
 
 function writeServiceAccountKey(path: string): void {
