@@ -14,8 +14,8 @@ import { binary } from "./binaries.ts";
 import { Authority } from "./certificates.ts";
 import type { Certificate } from "./certificates.ts";
 import { Daemon } from "./daemon.ts";
+import { Etcd } from "./etcd.ts";
 import type { Stored } from "./etcd.ts";
-import { compactEtcd, restoreIntoEtcd } from "./etcd.ts";
 import type { KubectlOptions, KubectlRun } from "./kubectl.ts";
 import { runKubectl } from "./kubectl.ts";
 
@@ -41,6 +41,7 @@ export interface Login {
 }
 
 const STARTS_MAX = 3;
+
 /** Starts etcd and kube-apiserver, ready to be asked; they end with `lifetime`. */
 export async function startCluster(
   lifetime: Lifetime,
@@ -139,13 +140,16 @@ export class Cluster {
   }
 
   /** Makes etcd forget all former revisions: whoever asks for one from the API server gets 410. */
-  compact(): Promise<void> {
-    return compactEtcd(this.#etcdUrl);
+  async compact(): Promise<void> {
+    await new Etcd(this.#parts.ports.etcd).compact();
   }
 
-  /** Puts objects into etcd; see restoreIntoEtcd. */
-  restore(objects: readonly Stored[]): Promise<void> {
-    return restoreIntoEtcd(this.#etcdUrl, objects);
+  /**
+   * Puts objects into etcd behind the API server's back, as when a backup is restored: thousands in
+   * seconds. They must be whole, with UID, times and status; the API server completes the rest.
+   */
+  async restore(objects: readonly Stored[]): Promise<void> {
+    await new Etcd(this.#parts.ports.etcd).put(objects);
   }
 
   /** Gives the API server a new certificate, which it takes at its next start. */
@@ -217,10 +221,6 @@ export class Cluster {
       key: readFileSync(key),
       agent: false,
     });
-  }
-
-  get #etcdUrl(): string {
-    return `http://127.0.0.1:${this.#parts.ports.etcd}`;
   }
 
   #etcdCommand(): string[] {

@@ -1,4 +1,4 @@
-// What a test does with etcd behind the API server's back, by its JSON gateway.
+// The test cluster's etcd, asked behind the API server's back, by its HTTP gateway.
 
 /** An object as the API server keeps it. */
 export interface Stored {
@@ -10,35 +10,35 @@ export interface Stored {
 /** Of a transaction; etcd's own limit is 128. */
 const OPERATIONS_MAX = 100;
 
-/** Makes it forget all former revisions: whoever asks the API server for one gets 410. */
-export async function compactEtcd(url: string): Promise<void> {
-  const { header } = await ask(url, "range", { key: "AA==" });
-  await ask(url, "compaction", { revision: header.revision, physical: true });
-}
+export class Etcd {
+  readonly #port: number;
 
-/**
- * Puts objects into it, as when a backup is restored: thousands in seconds. They must be whole,
- * with UID, times and status; the API server completes the rest.
- */
-export async function restoreIntoEtcd(url: string, objects: readonly Stored[]): Promise<void> {
-  for (let i = 0; i < objects.length; i += OPERATIONS_MAX) {
-    const success = objects.slice(i, i + OPERATIONS_MAX).map(({ key, object }) => {
-      const value = base64(JSON.stringify(object));
-      return { requestPut: { key: base64(`/registry/${key}`), value } };
-    });
-    await ask(url, "txn", { success });
+  constructor(port: number) {
+    this.#port = port;
   }
-}
 
-async function ask(
-  url: string,
-  operation: string,
-  body: object,
-): Promise<{ header: { revision: string } }> {
-  const options = { method: "POST", body: JSON.stringify(body) };
-  const answer = await fetch(`${url}/v3/kv/${operation}`, options);
-  if (!answer.ok) throw new Error(`etcd refuses ${operation}: ${await answer.text()}`);
-  return (await answer.json()) as { header: { revision: string } };
+  /** Forgets all former revisions. */
+  async compact(): Promise<void> {
+    const { header } = await this.#ask("range", { key: "AA==" });
+    await this.#ask("compaction", { revision: header.revision, physical: true });
+  }
+
+  async put(objects: readonly Stored[]): Promise<void> {
+    for (let i = 0; i < objects.length; i += OPERATIONS_MAX) {
+      const success = objects.slice(i, i + OPERATIONS_MAX).map(({ key, object }) => {
+        const value = base64(JSON.stringify(object));
+        return { requestPut: { key: base64(`/registry/${key}`), value } };
+      });
+      await this.#ask("txn", { success });
+    }
+  }
+
+  async #ask(operation: string, body: object): Promise<{ header: { revision: string } }> {
+    const url = `http://127.0.0.1:${this.#port}/v3/kv/${operation}`;
+    const answer = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`etcd refuses ${operation}: ${await answer.text()}`);
+    return (await answer.json()) as { header: { revision: string } };
+  }
 }
 
 function base64(text: string): string {
