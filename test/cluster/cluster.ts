@@ -225,7 +225,7 @@ export class Cluster {
 
   #etcdCommand(): string[] {
     const { directory, ports } = this.#parts;
-    const client = this.#etcdUrl;
+    const client = `http://127.0.0.1:${ports.etcd}`;
     const peer = `http://127.0.0.1:${ports.peer}`;
     return [
       binary("etcd"),
@@ -242,7 +242,7 @@ export class Cluster {
     const issuer = "https://kubernetes.default.svc";
     return [
       binary("kube-apiserver"),
-      ...["--etcd-servers", this.#etcdUrl],
+      ...["--etcd-servers", `http://127.0.0.1:${ports.etcd}`],
       ...["--bind-address", "127.0.0.1", "--secure-port", String(ports.api)],
       ...["--cert-dir", directory, "--client-ca-file", this.#authority.certificate],
       ...["--tls-cert-file", file("serving.crt"), "--tls-private-key-file", file("serving.key")],
