@@ -61,9 +61,16 @@ export async function trafficDuring(
   return JSON.parse(text) as TrafficReport;
 }
 
-/** Flows that lost something, broke, or changed their address. */
-export function harmed({ flows }: TrafficReport): TrafficReport["flows"] {
-  return flows.filter(({ first, last, sent, answered, wrong, broken }) => {
-    return first === null || first !== last || broken !== null || wrong > 0 || sent !== answered;
+/** Flows that ended, changed their address or got something that was not for them. */
+export function broken({ flows }: TrafficReport): TrafficReport["flows"] {
+  return flows.filter(({ first, last, protocol, sent, answered, wrong, broken: reason }) => {
+    const cut = protocol === "TCP" && sent !== answered;
+    return first === null || first !== last || reason !== null || wrong > 0 || cut;
   });
+}
+
+/** Those, and flows that lost a single datagram. */
+export function harmed(report: TrafficReport): TrafficReport["flows"] {
+  const lossy = report.flows.filter(({ sent, answered }) => sent !== answered);
+  return [...new Set([...broken(report), ...lossy])];
 }
