@@ -19,7 +19,7 @@ define debian
 endef
 
 .PHONY: help build demo demo-kubernetes tour test kernel-packages lab-packages \
-  cluster-binaries soak bench bench-maps clean
+  cluster-binaries soak bench bench-maps scale clean
 
 help: ## lists the targets
 	@echo "Sluice spreads a cluster's outgoing traffic over many egress gateways."
@@ -85,6 +85,9 @@ bench-maps: $(PACKAGES) ## measures writing policy maps against the same in C; n
 	$(call debian,libc6-dev,the C program needs its headers)
 	$(call debian,libbpf-dev,the C program and ours write BPF maps through libbpf)
 	@npm run --silent bench:maps -- $(ARGS)
+
+scale: build cluster-binaries ## measures an agent in a cluster of 50,000 pods; needs root
+	@npm run --silent bench:scale -- $(ARGS)
 
 clean: ## removes what `make build` made; installed packages stay
 	rm -rf dist bin

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { loadAll } from "js-yaml";
 import { KubeConnection } from "../../src/drivers/kube/connection.ts";
-import { applyObject, mergeObject } from "../../src/drivers/kube/objects.ts";
+import { applyObject, createObject, mergeObject } from "../../src/drivers/kube/objects.ts";
 import type { RawObject } from "../../src/drivers/kube/objects.ts";
 import type { Resource } from "../../src/drivers/kube/resource.ts";
 import type { Cluster } from "./cluster.ts";
@@ -19,7 +19,7 @@ interface Whole extends RawObject {
 const NAMESPACED = new Set(["Pod", "Service", "CiliumEndpoint"]);
 /** Kinds whose status is a part of its own; our definitions of custom ones have none. */
 const WITH_STATUS = new Set(["Pod", "Node", "Service"]);
-const AT_ONCE = 16;
+const AT_ONCE = 48;
 
 /** Applies every object of these files of YAML. */
 export async function fillFrom(cluster: Cluster, ...files: readonly string[]): Promise<void> {
@@ -29,21 +29,48 @@ export async function fillFrom(cluster: Cluster, ...files: readonly string[]): P
 
 /** Applies objects, those without a namespace first, many at a time. */
 export async function fill(cluster: Cluster, objects: readonly object[]): Promise<void> {
-  const path = cluster.kubeconfig;
-  const connection = new KubeConnection({ kind: "kubeconfig", path, context: undefined });
-  const all = objects as readonly Whole[];
-  const outer = all.filter(({ kind }) => !NAMESPACED.has(kind));
-  const inner = all.filter(({ kind }) => NAMESPACED.has(kind));
-  for (const some of [outer, inner]) {
-    const queue = [...some];
-    const work = async () => {
-      for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-        await applyWhole(connection, one);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const filler = new Filler(cluster);
+  await filler.put(objects);
+  await filler.close();
+}
+
+type Write = (connection: KubeConnection, whole: Whole) => Promise<void>;
+
+export class Filler {
+  readonly #connection: KubeConnection;
+
+  constructor({ kubeconfig: path }: Cluster) {
+    this.#connection = new KubeConnection({ kind: "kubeconfig", path, context: undefined });
   }
-  await connection.close();
+
+  /** Creates objects that are not there: half of the work of applying them. */
+  async create(objects: readonly object[]): Promise<void> {
+    await this.#each(objects, createWhole);
+  }
+
+  async put(objects: readonly object[]): Promise<void> {
+    await this.#each(objects, applyWhole);
+  }
+
+  async #each(objects: readonly object[], write: Write): Promise<void> {
+    const all = objects as readonly Whole[];
+    const outer = all.filter(({ kind }) => !NAMESPACED.has(kind));
+    const inner = all.filter(({ kind }) => NAMESPACED.has(kind));
+    for (const some of [outer, inner]) {
+      let next = 0;
+      const work = async () => {
+        while (next < some.length) {
+          const one = some[next++] as Whole;
+          await write(this.#connection, one);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, work));
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
 }
 
 async function applyWhole(connection: KubeConnection, whole: Whole): Promise<void> {
@@ -58,6 +85,16 @@ async function applyWhole(connection: KubeConnection, whole: Whole): Promise<voi
   }
   await applyObject(connection, resource, at, object, options);
   if (status === undefined) return;
+  await mergeObject(connection, resource, at, { status }, { subresource: "status" });
+}
+
+async function createWhole(connection: KubeConnection, whole: Whole): Promise<void> {
+  const { status, ...object } = whole;
+  const { name, namespace } = whole.metadata;
+  const resource = resourceOf(whole);
+  await createObject(connection, resource, WITH_STATUS.has(whole.kind) ? object : whole);
+  if (status === undefined || !WITH_STATUS.has(whole.kind)) return;
+  const at = namespace === undefined ? { name } : { name, namespace };
   await mergeObject(connection, resource, at, { status }, { subresource: "status" });
 }
 

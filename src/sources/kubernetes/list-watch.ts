@@ -44,7 +44,8 @@ export const TIMING: Timing = {
   refusedMs: 5_000,
   watchSeconds: 300,
   idleMs: 150_000,
-  pageObjects: 500,
+  // Larger pages cost memory that the C library does not give back.
+  pageObjects: 200,
 };
 
 export interface ListWatchOptions {
