@@ -37,12 +37,13 @@ export function agentPod(): PodSpec {
   return (load(text) as { spec: { template: { spec: PodSpec } } }).spec.template.spec;
 }
 
-/** ENTRYPOINT and PATH of the image. */
-function imageConfig(): { readonly entrypoint: readonly string[]; readonly path: string } {
-  const text = readFileSync(join(ROOT, "deploy/image/Dockerfile"), "utf8");
+/** ENTRYPOINT and ENV of the image. */
+function imageConfig(): { readonly entrypoint: readonly string[]; readonly env: string[] } {
+  const text = readFileSync(join(ROOT, "deploy/image/Dockerfile"), "utf8").replaceAll("\\\n", "");
   const entrypoint = /^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? "[]";
-  const path = /^ENV (PATH=\S+)/m.exec(text)?.[1] ?? "";
-  return { entrypoint: JSON.parse(entrypoint) as string[], path };
+  // The last one: those before belong to the stage that builds.
+  const env = [...text.matchAll(/^ENV (.*)$/gm)].at(-1)?.[1] ?? "";
+  return { entrypoint: JSON.parse(entrypoint) as string[], env: env.split(" ") };
 }
 
 export interface ContainerOptions {
@@ -83,7 +84,7 @@ export function ociConfig(options: ContainerOptions): object {
   const added = capabilities.add.filter((one) => one !== options.without);
   const caps = added.map((name) => `CAP_${name}`);
   const paths = new Map(pod.volumes.map(({ name, hostPath }) => [name, hostPath.path]));
-  const { entrypoint, path } = imageConfig();
+  const { entrypoint, env: imageEnv } = imageConfig();
   const volumes = volumeMounts.map(({ name, mountPath, readOnly = false }) => {
     const hostPath = paths.get(name) ?? "";
     const source = options.hostPaths[hostPath] ?? hostPath;
@@ -95,7 +96,7 @@ export function ociConfig(options: ContainerOptions): object {
     process: {
       user: { uid: securityContext.runAsUser, gid: securityContext.runAsGroup },
       args: [...entrypoint, ...options.args],
-      env: [path, `NODE_NAME=${options.node}`, ...fixedValues(env)],
+      env: [...imageEnv, `NODE_NAME=${options.node}`, ...fixedValues(env)],
       cwd: "/",
       capabilities: { bounding: caps, effective: caps, permitted: caps },
       noNewPrivileges: !securityContext.allowPrivilegeEscalation,
