@@ -7,7 +7,7 @@ import { getSystemErrorName } from "node:util";
 const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy: string }>> = {
   EPERM: {
     meaning: "not permitted",
-    remedy: "run as root, or with the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN",
+    remedy: "run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN",
   },
   EROFS: {
     meaning: "this is read-only here",

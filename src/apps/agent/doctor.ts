@@ -42,7 +42,7 @@ export async function runChecks(options: DoctorOptions): Promise<Finding[]> {
   const status = fileText("/proc/self/status") ?? "";
   const findings = [
     checkKernel(release()),
-    checkCapabilities(status, options.datapath),
+    checkCapabilities(status),
     checkLibbpf(),
     ...checkBpfFileSystem(options),
   ];

@@ -34,16 +34,13 @@ export function checkKernel(release: string): Finding {
 /** Bits of linux/capability.h. */
 const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_BPF: 39 } as const;
 
-/**
- * `status`: the text of /proc/self/status. Which programs hang at a device, and whose they are, the
- * kernel tells CAP_SYS_ADMIN alone; it includes what CAP_BPF and CAP_PERFMON permit.
- */
-export function checkCapabilities(status: string, datapath: "sluice" | "none"): Finding {
+/** `status`: the text of /proc/self/status. CAP_SYS_ADMIN includes what CAP_BPF permits. */
+export function checkCapabilities(status: string): Finding {
   const check = "capabilities";
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
   const has = (name: keyof typeof CAPABILITIES) =>
     ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
-  const bpf = datapath === "none" && !has("CAP_SYS_ADMIN") ? "CAP_BPF" : "CAP_SYS_ADMIN";
+  const bpf = has("CAP_SYS_ADMIN") ? "CAP_SYS_ADMIN" : "CAP_BPF";
   const wanted = ["CAP_NET_ADMIN", bpf] as const;
   const missing = wanted.filter((name) => !has(name)).join(" and ");
   if (missing === "") return ok(check, `${wanted.join(" and ")} are there`);
