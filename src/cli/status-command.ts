@@ -1,6 +1,7 @@
 // `sluice status` in the table of commands.
 
 import type { Command } from "./command.ts";
+import { CONTEXT, KUBECONFIG } from "./shared-options.ts";
 
 export const STATUS_COMMAND: Command = {
   name: "status",
@@ -8,6 +9,8 @@ export const STATUS_COMMAND: Command = {
   description: [
     "Asks the agent on this node: is the kernel as it should be, which policies, gateways and " +
       "egress IPs it has, which packets were dropped and why, what could not be written.",
+    "With --kubeconfig or --context: what the controller says of a cluster's policies, and which " +
+      "nodes' agents are ready, silent or missing.",
   ],
   options: [
     {
@@ -17,6 +20,8 @@ export const STATUS_COMMAND: Command = {
       default: "127.0.0.1:9879",
       summary: "where the agent answers: its --status-listen",
     },
+    KUBECONFIG,
+    CONTEXT,
     {
       name: "output",
       short: "o",
@@ -29,15 +34,16 @@ export const STATUS_COMMAND: Command = {
   positionals: [],
   examples: [
     { command: "sluice status", does: "the agent of this node" },
+    { command: "sluice status --kubeconfig ~/.kube/config", does: "policies and nodes" },
     {
       command: "sluice status -o json | jq '.counters[] | select(.drop and .packets > 0)'",
       does: "what was dropped, for a program",
     },
   ],
   exits: [
-    "0  the node is ready",
-    "1  it is not",
-    "2  wrong usage, or no agent answers",
+    "0  the node is ready; of a cluster, every policy and every node is",
+    "1  not so",
+    "2  wrong usage, or nobody answers",
   ],
   load: () => import("./status.ts"),
 };

@@ -1,4 +1,5 @@
-// `sluice status`: what the agent of this node says about itself.
+// `sluice status`: what the agent of this node says about itself, or with a kubeconfig what a
+// cluster's objects say.
 
 import { OperationError } from "../lib/operation-error.ts";
 import { askStatus } from "../status/ask.ts";
@@ -8,10 +9,16 @@ import { writeStatus } from "../status/write-status.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
+import { isLive } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Shows the status; EXIT.found unless the node is ready. */
-export async function run(args: Arguments, { screen, emit }: Terminal): Promise<Exit> {
+export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
+  if (isLive(args)) {
+    const { statusOfCluster } = await import("./status-cluster.ts");
+    return statusOfCluster(args, terminal);
+  }
+  const { screen, emit } = terminal;
   const document = await ask(args.text("address") ?? "");
   if (args.choice("output", ["table", "json"]) === "json") writeStatus(document, emit);
   else renderStatus(document, screen, emit);

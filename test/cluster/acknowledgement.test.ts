@@ -6,6 +6,9 @@ import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { MapsAgent } from "../kernel/maps-agent.ts";
 import { mountPrivateBpffs } from "../kernel/private-bpffs.ts";
+import type { ClusterStatusDocument } from "../../src/status/cluster-document.ts";
+import { sluice } from "../support/run-cli.ts";
+import { assertValid } from "../support/schema.ts";
 import { until } from "../support/until.ts";
 import { missingForCluster } from "./binaries.ts";
 import { ciliumConfig } from "./cilium-definition.ts";
@@ -75,6 +78,19 @@ test("acknowledgements", { skip }, async (t) => {
     assert.equal(states.match(/^\S+ +true +\d+\.\d+\.\d+ /gm)?.length, NODES.length);
     const owner = "jsonpath={.metadata.ownerReferences[0].kind}";
     assert.equal(await cluster.kubectl("get", "nodestate", "gw-1", "-o", owner), "Node");
+  });
+
+  await t.test("sluice status shows policies and nodes, and its exit status says so", () => {
+    const status = () => sluice(["status", "--kubeconfig", cluster.kubeconfig, "-o", "json"]);
+    const { exit, stdout, stderr } = status();
+    const document = JSON.parse(stdout) as ClusterStatusDocument;
+    assertValid("cluster-status", document);
+    assert.deepEqual(
+      document.nodes.map(({ name, ready, rows }) => [name, ready, rows]),
+      [...NODES].sort().map((name) => [name, true, 3]),
+    );
+    const [{ accepted, programmed } = assert.fail("no policy")] = document.policies;
+    assert.deepEqual([accepted, programmed, exit], ["True", "True", 0], stderr);
   });
 
   await t.test("pods that come are followed, and the policy stays programmed", async () => {

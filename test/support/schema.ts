@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 
-type SchemaName = "plan" | "diff" | "explanation" | "validation" | "maps" | "status" | "doctor";
+type SchemaName =
+  | ("plan" | "diff" | "explanation" | "validation" | "maps")
+  | ("status" | "cluster-status" | "doctor");
 
 /** The schema of a document kind as it is published. */
 export function schemaOf(name: SchemaName): Record<string, unknown> {

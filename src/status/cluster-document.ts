@@ -1,0 +1,116 @@
+// What a whole cluster's objects say about Sluice: policies as the controller judged them, nodes as
+// their agents last said. schemas/cluster-status.schema.json describes it field by field.
+
+import { compareBytes } from "../lib/order.ts";
+import { parseAcknowledgement } from "../model/parse/acknowledgement.ts";
+import { Fields, isMapping } from "../model/parse/fields.ts";
+import { API_VERSION } from "../plan/plan.ts";
+
+export const CLUSTER_STATUS_KIND = "ClusterStatus";
+
+export interface ClusterPolicy {
+  readonly name: string;
+  /** As conditions say it: True, False, Unknown; empty: nobody has said anything yet. */
+  readonly accepted: string;
+  readonly programmed: string;
+  readonly endpoints: number;
+  /** Entries that resolve and entries that are listed, as in `2/3`; empty: not known. */
+  readonly gateways: string;
+  /** Nodes that do not hold its rows; a policy on many of them names the first. */
+  readonly lagging: readonly string[];
+  /** What is not as it should be. */
+  readonly problems: readonly string[];
+}
+
+export interface ClusterNode {
+  readonly name: string;
+  /** False also where no agent has ever said anything. */
+  readonly ready: boolean;
+  /** Why it is not ready. */
+  readonly message: string;
+  /** Of Sluice; empty: unknown. */
+  readonly version: string;
+  /** When its agent last said so, by its own clock; empty: never. */
+  readonly renewTime: string;
+  /** Policies in force there, and the rows that its kernel holds. */
+  readonly policies: number;
+  readonly rows: number;
+}
+
+export interface ClusterStatusDocument {
+  readonly apiVersion: typeof API_VERSION;
+  readonly kind: typeof CLUSTER_STATUS_KIND;
+  /** Every policy is accepted and programmed, every node ready. */
+  readonly ready: boolean;
+  /** Sorted by name. */
+  readonly policies: readonly ClusterPolicy[];
+  /** Sorted by name. */
+  readonly nodes: readonly ClusterNode[];
+}
+
+/** Objects as the Kubernetes API gives them. */
+export interface ClusterObjects {
+  readonly policies: readonly unknown[];
+  readonly nodeStates: readonly unknown[];
+  readonly nodes: readonly unknown[];
+}
+
+/** The document that these objects make; what is missing or malformed in them is left out. */
+export function clusterDocument(objects: ClusterObjects): ClusterStatusDocument {
+  const policies = objects.policies.map(policyOf).sort(byName);
+  const states = new Map(objects.nodeStates.map((raw) => [nameOf(raw), raw]));
+  const nodes = objects.nodes.map((raw) => nodeOf(nameOf(raw), states)).sort(byName);
+  const inOrder = policies.every(({ accepted, programmed }) => {
+    return accepted === "True" && programmed === "True";
+  });
+  const ready = inOrder && nodes.every((node) => node.ready);
+  return { apiVersion: API_VERSION, kind: CLUSTER_STATUS_KIND, ready, policies, nodes };
+}
+
+function policyOf(raw: unknown): ClusterPolicy {
+  const status = fieldsOf(raw).fields("status");
+  const conditions = status.each("conditions").map((one) => ({
+    type: one.string("type"),
+    status: one.string("status"),
+    message: one.string("message"),
+  }));
+  const said = (type: string) => conditions.find((one) => one.type === type)?.status ?? "";
+  // A conflict is the one condition that is better False.
+  const wrong = conditions.filter((one) => {
+    return one.status === "Unknown" || (one.status === "True") === (one.type === "Conflicted");
+  });
+  return {
+    name: nameOf(raw),
+    accepted: said("Accepted"),
+    programmed: said("Programmed"),
+    endpoints: status.integer("endpoints") ?? 0,
+    gateways: status.string("resolved"),
+    lagging: status.fields("nodes").strings("lagging").map(({ text }) => text),
+    problems: wrong.map(({ type, message }) => `${type}: ${message}`),
+  };
+}
+
+function nodeOf(name: string, states: ReadonlyMap<string, unknown>): ClusterNode {
+  const state = states.get(name);
+  const said = parseAcknowledgement(state);
+  if (said === undefined) {
+    const message = "its agent has published nothing: does it run?";
+    return { name, ready: false, message, version: "", renewTime: "", policies: 0, rows: 0 };
+  }
+  const version = fieldsOf(state).fields("status").fields("versions").string("sluice");
+  const rows = [...said.policies.values()].reduce((sum, policy) => sum + policy.rows, 0);
+  const { ready, message, renewTime } = said;
+  return { name, ready, message, version, renewTime, policies: said.policies.size, rows };
+}
+
+function nameOf(raw: unknown): string {
+  return fieldsOf(raw).fields("metadata").string("name");
+}
+
+function fieldsOf(raw: unknown): Fields {
+  return Fields.of(isMapping(raw) ? raw : {});
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return compareBytes(a.name, b.name);
+}
