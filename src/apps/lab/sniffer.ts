@@ -1,6 +1,7 @@
 // The sniffer outside: every packet that reaches the server's cables, by source address. It knows
-// no plan and trusts nobody's report: tcpdump reads what is on the wire. An address of one network
-// on the other's cable is called `ADDRESS on DEVICE`: it took the wrong way out.
+// no plan and trusts nobody's report: tcpdump reads what is on the wire. Where there are two
+// networks, an address of one on the other's cable is called `ADDRESS on DEVICE`: it took the wrong
+// way out.
 
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
@@ -26,7 +27,8 @@ const BUFFER_KIB = 16_384;
 const SETTLE_MS = 150;
 
 export class Sniffer {
-  readonly #bridge: string;
+  /** Whose addresses are expected here; undefined: there is no other. */
+  readonly #device: string | undefined;
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   readonly #sources = new Map<string, number>();
@@ -34,8 +36,8 @@ export class Sniffer {
   #rest = "";
   #complaints = "";
 
-  private constructor(bridge: string, child: ChildProcess) {
-    this.#bridge = bridge;
+  private constructor(device: string | undefined, child: ChildProcess) {
+    this.#device = device;
     this.#child = child;
     this.#closed = new Promise((resolve) => child.on("close", () => resolve()));
     child.stdout?.setEncoding("latin1").on("data", (text: string) => this.#take(text));
@@ -45,14 +47,15 @@ export class Sniffer {
   /** Begins to watch; returns when nothing is missed any more. */
   static async #start(
     place: LabPlace,
-    { server }: Topology,
+    { server, second }: Topology,
     bridge: string,
   ): Promise<Sniffer> {
+    const device = bridge === SECOND_BRIDGE ? SECOND : OUTSIDE;
     const options = ["-i", SERVER, "-Q", "out", "-n", "-l", "-t", "-s", "96", "-Z", "root"];
     options.push("-B", String(BUFFER_KIB));
     const args = [`--net=${place.path(bridge)}`, "tcpdump", ...options, filterFor(server)];
     const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "pipe"] });
-    const sniffer = new Sniffer(bridge, child);
+    const sniffer = new Sniffer(second.length > 0 ? device : undefined, child);
     let failed: Error | undefined;
     child.on("error", (error) => (failed = error));
     const deadline = performance.now() + START_MS;
@@ -98,7 +101,7 @@ export class Sniffer {
     for (const line of lines) {
       const address = sourceOf(line);
       if (address === undefined) continue;
-      const device = this.#bridge === SECOND_BRIDGE ? SECOND : OUTSIDE;
+      const device = this.#device ?? deviceOf(address);
       const source = deviceOf(address) === device ? address : `${address} on ${device}`;
       this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
       const echo = /ICMP6?,? echo request, id (\d+),/.exec(line);
