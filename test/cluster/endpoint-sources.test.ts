@@ -229,7 +229,7 @@ async function provesLateIdentity(t: TestContext, cluster: Cluster): Promise<voi
     await until(() => auto.rowsOf(LATE) === 0);
     assert.equal(cilium.rowsOf(LATE), 0);
     await fill(cluster, [endpointOf(LATE, uid)]);
-    // A pod that is deleted afterwards is seen to go: so all before it was seen as well.
+    // One that is deleted afterwards is seen to go: so what was written before was seen as well.
     const [last] = SAMPLES.slice(-1) as [Sample];
     await cluster.kubectl("delete", "ciliumendpoints", "-n", last.namespace, last.name);
     await until(() => !cilium.hasEndpoint(last));
