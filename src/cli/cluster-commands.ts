@@ -4,6 +4,7 @@ import type { Command, Option } from "./command.ts";
 import {
   CONTEXT,
   DISTRIBUTION,
+  ENDPOINTS,
   KUBECONFIG,
   MAP_SIZE,
   METRICS_LISTEN,
@@ -96,13 +97,7 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     options: [
       KUBECONFIG,
       CONTEXT,
-      {
-        name: "endpoints",
-        value: "SOURCE",
-        values: ["auto", "pods", "cilium"],
-        default: "auto",
-        summary: "where endpoints come from; auto: Pods, and Cilium's objects where they are",
-      },
+      ENDPOINTS,
       ROWS,
       DISTRIBUTION,
       MAP_SIZE,

@@ -8,6 +8,7 @@ import {
   CLUSTER_CIDR,
   CONTEXT,
   DISTRIBUTION,
+  ENDPOINTS,
   KUBECONFIG,
   MAP_DIR,
   MAP_SIZE,
@@ -28,7 +29,7 @@ function side(name: string, summary: string): Option {
   return { name, value: "PATH", kind: "file", repeatable: true, summary };
 }
 
-const INPUT: readonly Option[] = [FILE, KUBECONFIG, CONTEXT];
+const INPUT: readonly Option[] = [FILE, KUBECONFIG, CONTEXT, ENDPOINTS];
 
 const STRICT: Option = { name: "strict", summary: "exit with 1 for warnings too" };
 

@@ -1,5 +1,6 @@
 // `sluice diff`: what changes between two states of a cluster.
 
+import type { Place } from "../drivers/kube/access.ts";
 import { diffPlans, isEmptyDiff } from "../plan/diff.ts";
 import { writeDiff } from "../plan/diff-data.ts";
 import { renderDiff } from "../plan/render-diff.ts";
@@ -51,8 +52,9 @@ async function readSides(args: Arguments, terminal: Terminal): Promise<Sides> {
   if (from.includes("-") && to.includes("-")) {
     throw new UsageError("standard input (-) can be --from or --to, not both");
   }
-  const old: Input =
-    place === undefined ? { kind: "files", paths: from } : { kind: "live", place };
+  // A file's Pod or CiliumEndpoint takes the place of the live one, which must be there for that.
+  const live = (at: Place): Input => ({ kind: "live", place: at, endpoints: "auto" });
+  const old: Input = place === undefined ? { kind: "files", paths: from } : live(place);
   const before = await loadObjects(old, terminal);
   const after = await loadObjects({ kind: "files", paths: to }, terminal);
   if (place === undefined) return { before, after };

@@ -3,19 +3,26 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Place } from "../drivers/kube/access.ts";
+import type { EndpointSource } from "../sources/kubernetes/kinds.ts";
+import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import type { Arguments } from "./arguments.ts";
 import { UsageError } from "./command.ts";
 
 export type Input =
   | { readonly kind: "files"; readonly paths: readonly string[] }
-  | { readonly kind: "live"; readonly place: Place };
+  | {
+      readonly kind: "live";
+      readonly place: Place;
+      readonly endpoints: EndpointSource;
+    };
 
 /** Files where some are named, else the cluster of a kubeconfig. Throws UsageError for neither. */
 export function inputOf(args: Arguments): Input {
   const paths = args.all("file");
   if (paths.length === 0) {
     const place = placeOf(args);
-    if (place !== undefined) return { kind: "live", place };
+    const endpoints = args.choice("endpoints", ENDPOINT_SOURCES);
+    if (place !== undefined) return { kind: "live", place, endpoints };
     const example = "For example: sluice plan -f examples/cluster -f examples/policy.yaml";
     throw new UsageError("-f PATH is required, or --kubeconfig PATH for a live cluster", example);
   }

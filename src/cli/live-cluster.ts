@@ -1,17 +1,21 @@
 // The only door from the offline commands to a live cluster, opened when somebody asks for one.
 
-import type { Place } from "../drivers/kube/access.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import { counted } from "../lib/text.ts";
 import { readKubernetes } from "../sources/kubernetes/read.ts";
 import type { LiveObjects } from "../sources/kubernetes/read.ts";
 import { UsageError } from "./command.ts";
+import type { Input } from "./input.ts";
 import type { Progress } from "./progress.ts";
 
 /** Reads the cluster once. Throws UsageError for one that cannot be read. */
-export async function readLive(place: Place, progress: Progress): Promise<LiveObjects> {
+export async function readLive(
+  { place, endpoints }: Extract<Input, { kind: "live" }>,
+  progress: Progress,
+): Promise<LiveObjects> {
   try {
     return await readKubernetes(place, {
+      endpoints,
       onProgress: (objects) => progress.update(`reading: ${counted(objects, "object")}`),
     });
   } catch (error) {

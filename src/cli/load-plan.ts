@@ -50,7 +50,7 @@ export async function loadObjects(input: Input, terminal: Terminal): Promise<Loa
   try {
     if (input.kind === "live") {
       const { readLive } = await import("./live-cluster.ts");
-      return await readLive(input.place, progress);
+      return await readLive(input, progress);
     }
     const { changes, skipped, issues } = await readInput(input.paths, {
       onProgress({ bytes, objects }) {

@@ -5,6 +5,7 @@ import {
   CLUSTER_CIDR,
   CONTEXT,
   DISTRIBUTION,
+  ENDPOINTS,
   KUBECONFIG,
   MAP_DIR,
   MAP_SIZE,
@@ -70,14 +71,7 @@ export const NODE_COMMANDS: readonly Command[] = [
       },
       { ...KUBECONFIG, summary: "watch the Kubernetes API that this kubeconfig names" },
       CONTEXT,
-      {
-        name: "endpoints",
-        value: "FROM",
-        values: ["auto", "pods", "cilium"],
-        env: "SLUICE_ENDPOINTS",
-        default: "auto",
-        summary: "from the API: Pods, CiliumEndpoints, or both where Cilium is installed",
-      },
+      ENDPOINTS,
       {
         name: "node",
         value: "NAME",

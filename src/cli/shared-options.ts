@@ -50,6 +50,15 @@ export const CONTEXT: Option = {
   summary: "which context of the kubeconfig; its current one by default",
 };
 
+export const ENDPOINTS: Option = {
+  name: "endpoints",
+  value: "FROM",
+  values: ["auto", "pods", "cilium"],
+  env: "SLUICE_ENDPOINTS",
+  default: "auto",
+  summary: "from the API: Pods, CiliumEndpoints, or both where Cilium is installed",
+};
+
 export const MAP_DIR: Option = {
   name: "map-dir",
   value: "DIR",

@@ -10,7 +10,7 @@ import type { ObjectChange } from "../../model/objects.ts";
 import type { FileObject } from "../file-objects.ts";
 import { sortRaw } from "../file-objects.ts";
 import { watchedKinds } from "./kinds.ts";
-import type { WatchedKind } from "./kinds.ts";
+import type { EndpointSource, WatchedKind } from "./kinds.ts";
 import { servedAt } from "./list-watch.ts";
 
 export interface LiveObjects {
@@ -20,6 +20,7 @@ export interface LiveObjects {
 }
 
 export interface ReadLiveOptions {
+  readonly endpoints?: EndpointSource;
   /** Called after each page. */
   readonly onProgress?: (objects: number) => void;
 }
@@ -27,14 +28,14 @@ export interface ReadLiveOptions {
 /** Lists every kind that plays a part. Throws OperationError where a required one fails. */
 export async function readKubernetes(
   place: Place,
-  { onProgress }: ReadLiveOptions = {},
+  { endpoints = "auto", onProgress }: ReadLiveOptions = {},
 ): Promise<LiveObjects> {
   const connection = new KubeConnection(place);
   const changes: ObjectChange[] = [];
   const issues: Issue[] = [];
   try {
     await Promise.all(
-      watchedKinds("auto").map(async (watched) => {
+      watchedKinds(endpoints).map(async (watched) => {
         try {
           for await (const some of objectsOf(connection, watched)) {
             for (const { change } of some) changes.push(change);
