@@ -8,7 +8,8 @@
 // Milliseconds from the change to the step that has written its rows, median, p99 and longest;
 // cpuMs: of this process for each pod; steps: milliseconds of each step of the applier, median.
 
-import { mkdirSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -48,8 +49,8 @@ let stepBegun = performance.now();
 const begun: number[] = [];
 let taken = 0;
 const latencies: number[] = [];
-const state = join(bpffs.directory, "..", `sluice-latency-${process.pid}`);
-mkdirSync(state, { recursive: true });
+const state = mkdtempSync(join(tmpdir(), "sluice-latency-"));
+process.on("exit", () => rmSync(state, { recursive: true }));
 const agent = new Agent({
   ...{ node: SELF, rows: "needed", distribution: "round-robin", mapSize: 262_144 },
   ...{ clusterCIDRs: [], settings: DEFAULT_SETTINGS, object: OBJECT },
