@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import type { SourcePlace } from "../apps/agent/object-source.ts";
 import { runAgent } from "../apps/agent/run.ts";
 import { isInCluster } from "../drivers/kube/in-cluster.ts";
-import { OperationError } from "../lib/operation-error.ts";
 import { DISTRIBUTIONS } from "../model/policy.ts";
 import type { Prefix } from "../net/prefix.ts";
 import { parsePrefix } from "../net/prefix.ts";
@@ -15,7 +14,7 @@ import { MARK_SHIFT_MAX } from "../reconcile/mark.ts";
 import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, UsageError, usageErrorOf } from "./command.ts";
 import { isLive, placeOf } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
@@ -55,9 +54,7 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
     });
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   }
 }
 

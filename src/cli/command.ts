@@ -1,6 +1,7 @@
 // What a command is: data. Parsing, help, did-you-mean and shell completions are all made from one
 // table (commands.ts), and a command's code is loaded only when it runs.
 
+import { OperationError } from "../lib/operation-error.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -73,4 +74,11 @@ export class UsageError extends Error {
     super(message);
     this.remedy = remedy;
   }
+}
+
+/** An operating failure as a command's user is told of it; whatever else it is stays as it is. */
+export function usageErrorOf(error: unknown): unknown {
+  if (!(error instanceof OperationError)) return error;
+  const { message, remedy } = error;
+  return new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
 }

@@ -2,12 +2,11 @@
 
 import { hostname } from "node:os";
 import { runController } from "../apps/controller/run.ts";
-import { OperationError } from "../lib/operation-error.ts";
 import { DISTRIBUTIONS } from "../model/policy.ts";
 import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, usageErrorOf } from "./command.ts";
 import { clusterPlace } from "./kube-place.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,8 +29,6 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
     });
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   }
 }

@@ -18,7 +18,7 @@ import { findCiliumEgressGateway } from "../sources/kubernetes/cilium-config.ts"
 import { parseYaml } from "../sources/yaml-text.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, usageErrorOf } from "./command.ts";
 import { clusterPlace } from "./kube-place.ts";
 import type { ManifestSettings } from "./manifest-files.ts";
 import { manifestFiles } from "./manifest-files.ts";
@@ -43,9 +43,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
       await connection.close();
     }
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   }
   if (!options.dryRun) {
     const follow = `kubectl -n ${settings.namespace} rollout status daemonset/sluice-agent`;

@@ -25,11 +25,10 @@ import { LIMITS, planTopology } from "../apps/lab/topology.ts";
 import { runTraffic } from "../apps/lab/traffic.ts";
 import { bringUp, checkMachine } from "../apps/lab/up.ts";
 import { blockJson } from "../lib/data.ts";
-import { OperationError } from "../lib/operation-error.ts";
 import { counted, thousands } from "../lib/text.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, UsageError, usageErrorOf } from "./command.ts";
 import { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -39,11 +38,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     return await act(args, terminal);
   } catch (error) {
     if (error instanceof LabError) throw new UsageError(error.message, error.remedy);
-    if (error instanceof OperationError) {
-      const { message, remedy } = error;
-      throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
-    }
-    throw error;
+    throw usageErrorOf(error);
   }
 }
 

@@ -1,10 +1,9 @@
 // The only door from the offline commands to a live cluster, opened when somebody asks for one.
 
-import { OperationError } from "../lib/operation-error.ts";
 import { counted } from "../lib/text.ts";
 import { readKubernetes } from "../sources/kubernetes/read.ts";
 import type { LiveObjects } from "../sources/kubernetes/read.ts";
-import { UsageError } from "./command.ts";
+import { usageErrorOf } from "./command.ts";
 import type { Input } from "./input.ts";
 import type { Progress } from "./progress.ts";
 
@@ -19,8 +18,6 @@ export async function readLive(
       onProgress: (objects) => progress.update(`reading: ${counted(objects, "object")}`),
     });
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   }
 }

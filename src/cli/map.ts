@@ -1,6 +1,5 @@
 // `sluice map`: what stands in this node's policy maps.
 
-import { OperationError } from "../lib/operation-error.ts";
 import { decodeRows } from "../plan/map-layout.ts";
 import type { ListedMap } from "../plan/render-map.ts";
 import { compareMapRows, renderMaps, writeMaps } from "../plan/render-map.ts";
@@ -8,7 +7,7 @@ import type { FoundMap } from "../sinks/policy-maps.ts";
 import { readPolicyMaps } from "../sinks/policy-maps.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, UsageError, usageErrorOf } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Lists the maps that are pinned in `--map-dir`; what cannot be read is a UsageError. */
@@ -30,11 +29,7 @@ async function read(directory: string): Promise<FoundMap[]> {
   try {
     return await readPolicyMaps(directory);
   } catch (error) {
-    if (error instanceof OperationError) {
-      const { message, remedy } = error;
-      throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
-    }
-    throw error;
+    throw usageErrorOf(error);
   }
 }
 

@@ -11,7 +11,7 @@ import { renderClusterStatus } from "../status/render-cluster.ts";
 import { writeStatus } from "../status/write-status.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, usageErrorOf } from "./command.ts";
 import { clusterPlace } from "./kube-place.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -34,9 +34,7 @@ async function readCluster(args: Arguments): Promise<ClusterStatusDocument> {
       ...{ policies: policies ?? [], nodeStates: nodeStates ?? [], nodes: nodes ?? [] },
     });
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   } finally {
     await connection.close();
   }

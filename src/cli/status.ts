@@ -1,14 +1,13 @@
 // `sluice status`: what the agent of this node says about itself, or with a kubeconfig what a
 // cluster's objects say.
 
-import { OperationError } from "../lib/operation-error.ts";
 import { askStatus } from "../status/ask.ts";
 import type { StatusDocument } from "../status/document.ts";
 import { renderStatus } from "../status/render-status.ts";
 import { writeStatus } from "../status/write-status.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, usageErrorOf } from "./command.ts";
 import { isLive } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -29,8 +28,6 @@ async function ask(address: string): Promise<StatusDocument> {
   try {
     return await askStatus(address);
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   }
 }

@@ -3,12 +3,11 @@
 
 import { join } from "node:path";
 import { uninstallNode } from "../apps/agent/uninstall.ts";
-import { OperationError } from "../lib/operation-error.ts";
 import { DEFAULT_SETTINGS } from "../reconcile/datapath.ts";
 import { serveProbes } from "../status/serve.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
-import { EXIT, UsageError } from "./command.ts";
+import { EXIT, UsageError, usageErrorOf } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Removes what the agent programmed; says each part. */
@@ -37,9 +36,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     if (args.has("stay")) await stay(args.text("metrics-listen") ?? "", terminal);
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const { message, remedy } = error;
-    throw new UsageError(message, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`);
+    throw usageErrorOf(error);
   }
 }
 

@@ -5,6 +5,7 @@ import type { KubeConnection } from "../../drivers/kube/connection.ts";
 import type { RawObject } from "../../drivers/kube/objects.ts";
 import { createObject, getObject, mergeObject } from "../../drivers/kube/objects.ts";
 import { OperationError } from "../../lib/operation-error.ts";
+import { pause } from "../../lib/pause.ts";
 import { LEASES } from "../../sinks/kubernetes/resources.ts";
 
 export interface LeaseOptions {
@@ -122,17 +123,4 @@ function readLease(raw: RawObject): { resourceVersion: string; former: string } 
     resourceVersion: metadata?.resourceVersion ?? "",
     former: spec?.holderIdentity ?? "",
   };
-}
-
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, delayMs);
-    signal.addEventListener("abort", end);
-  });
 }

@@ -14,6 +14,7 @@ import { apiVersionOf } from "../../drivers/kube/resource.ts";
 import { watchEvents } from "../../drivers/kube/watch.ts";
 import type { WatchEvent } from "../../drivers/kube/watch.ts";
 import { OperationError } from "../../lib/operation-error.ts";
+import { pause } from "../../lib/pause.ts";
 import type { ObjectChange } from "../../model/objects.ts";
 import { Backoff } from "./backoff.ts";
 import type { OnRaw } from "./held-objects.ts";
@@ -247,16 +248,4 @@ export async function servedAt(
 function versionOf(object: RawObject): string {
   const metadata = object["metadata"] as { readonly resourceVersion?: unknown } | undefined;
   return typeof metadata?.resourceVersion === "string" ? metadata.resourceVersion : "";
-}
-
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, delayMs);
-    signal.addEventListener("abort", end);
-  });
 }
