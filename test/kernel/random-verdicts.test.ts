@@ -104,9 +104,9 @@ function kernelWith(addresses: readonly Address[]): KernelState {
 
 /** The node as its agent programs it; the rows that it has then. */
 async function program(node: VerdictNode, world: World): Promise<readonly Row[]> {
-  const rows = [...(world.plan([]).rows ?? [])];
+  const { rows, held } = world.admittedRows();
   const kernel = kernelWith(world.ownAddresses());
-  const datapath = world.datapath(node, { admitted: rows, rows, kernel });
+  const datapath = world.datapath(node, { rows, held, kernel });
   await node.fill(rows, present(datapath, "what is inside the cluster"));
   return rows;
 }

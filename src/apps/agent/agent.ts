@@ -22,7 +22,7 @@ import { LastAccepted } from "./last-accepted.ts";
 import { Journal } from "./journal.ts";
 import type { AgentOptions, AgentView } from "./options.ts";
 import { Timers } from "./timers.ts";
-import type { RowsNow } from "./world.ts";
+import type { AdmittedRows, RowsNow } from "./world.ts";
 import { World } from "./world.ts";
 
 /** How often everything is compared with the kernel although nothing happened. */
@@ -179,14 +179,14 @@ export class Agent {
     this.#journal.noteTurn(performance.now() - begin);
   }
 
-  #submit(admitted: readonly Row[], kernel: KernelState, ducks: LameDucks): void {
+  #submit(admitted: AdmittedRows, kernel: KernelState, ducks: LameDucks): void {
     const { self } = this.#world;
     const passed = new Set(this.#passed);
     // Rows of an address's former owner would serve the next one (rule 8.10).
     const isElsewhere = (source: Address) =>
       this.#world.isElsewhere(source) && !passed.has(source);
-    const rows = ducks.keep(admitted, { nowMs: performance.now(), isElsewhere });
-    this.#admitted = admitted;
+    const rows = ducks.keep(admitted.rows, { nowMs: performance.now(), isElsewhere });
+    this.#admitted = admitted.rows;
     this.#rowCount = rows.length;
     const { nextMs } = ducks;
     const leftMs = (nextMs ?? 0) - performance.now() + 1;
@@ -199,7 +199,8 @@ export class Agent {
     if (this.#datapath === undefined || this.#datapath.self !== self) {
       return this.#open(self, kernel);
     }
-    this.#desired = this.#desiredDatapath(this.#datapath, { admitted, rows, kernel });
+    const now = { rows, held: admitted.held, kernel };
+    this.#desired = this.#desiredDatapath(this.#datapath, now);
     if (this.#desired === undefined) return;
     this.#applier?.submit({ ...desired, datapath: this.#desired }, this.#passed.splice(0));
   }

@@ -38,15 +38,23 @@ export interface Numbering {
   readonly egressIndexes: IndexTable;
 }
 
+/** This node's rows, those that do not fit left out (rule 7.9). */
+export interface AdmittedRows {
+  readonly rows: readonly Row[];
+  /** Sources whose rows are left out. */
+  readonly held: ReadonlySet<Address>;
+}
+
 /** The rows of this moment, and the kernel that they are for. */
 export interface RowsNow {
-  readonly admitted: readonly Row[];
   /** The admitted ones and lame ducks. */
   readonly rows: readonly Row[];
+  readonly held: ReadonlySet<Address>;
   readonly kernel: KernelState;
 }
 
 const NONE: readonly Issue[] = [];
+const NOBODY: ReadonlySet<Address> = new Set();
 
 export class World {
   readonly #options: WorldOptions;
@@ -136,7 +144,7 @@ export class World {
       prefixes: { all, pods, own: podsOf(this.#options.node) },
       endpoints: this.#placedAddresses(),
       rows: now.rows,
-      held: this.#heldAddresses(now.admitted),
+      held: now.held,
       kernel: now.kernel,
       pods: findPodDevices(now.kernel, this.ownAddresses().sort(compareAddresses)),
       gatewayIndexes,
@@ -167,11 +175,14 @@ export class World {
     return slot !== undefined && !this.#engine.table.isHere(slot);
   }
 
-  /** This node's rows, those that do not fit left out (rule 7.9). */
-  admittedRows(): Row[] {
+  admittedRows(): AdmittedRows {
     const wanted = [...this.#engine.rows()];
     // Capacity, conditions and issues are for whoever looks at them: they cost as much again.
-    return wanted.length <= this.#options.mapSize ? wanted : [...(this.plan(NONE).rows ?? [])];
+    if (wanted.length <= this.#options.mapSize) return { rows: wanted, held: NOBODY };
+    const rows = [...(this.plan(NONE).rows ?? [])];
+    const admitted = new Set(rows.map(({ source }) => source));
+    const held = wanted.flatMap(({ source }) => (admitted.has(source) ? [] : [source]));
+    return { rows, held: new Set(held) };
   }
 
   /** What should be, with the rows of this node. Its streams end with the next `take`. */
@@ -183,16 +194,5 @@ export class World {
     const plan = buildPlan({ cluster, engine, rows, mapSize, issues });
     this.#planned = { issues, plan };
     return plan;
-  }
-
-  /** Sources of this node's endpoints whose rows `admitted` leaves out (rule 7.9). */
-  #heldAddresses(admitted: readonly Row[]): ReadonlySet<Address> {
-    const held = new Set<Address>();
-    // They are left out only where there are too many.
-    if (this.#engine.rows().size <= this.#options.mapSize) return held;
-    const wanted = this.#engine.rows();
-    const sources = new Set(admitted.map(({ source }) => source));
-    for (const { source } of wanted) if (!sources.has(source)) held.add(source);
-    return held;
   }
 }
