@@ -8,9 +8,11 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { LAME_DUCK_MS } from "../../src/reconcile/lame-ducks.ts";
 import { MAIN, ROOT, sluice, temporaryFolder } from "../support/run-cli.ts";
 
-const PATIENCE_MS = 30_000;
+/** A gateway's rows stay for a while after their policy went (rule 8.6). */
+const PATIENCE_MS = LAME_DUCK_MS + 60_000;
 
 export interface MapsAgentOptions {
   /** A BPF file system. */
