@@ -6,13 +6,12 @@ import type { SourcePlace } from "../apps/agent/object-source.ts";
 import { runAgent } from "../apps/agent/run.ts";
 import { isInCluster } from "../drivers/kube/in-cluster.ts";
 import { DISTRIBUTIONS } from "../model/policy.ts";
-import type { Prefix } from "../net/prefix.ts";
-import { parsePrefix } from "../net/prefix.ts";
 import type { DatapathSettings } from "../reconcile/datapath.ts";
 import { DEFAULT_SETTINGS } from "../reconcile/datapath.ts";
 import { MARK_SHIFT_MAX } from "../reconcile/mark.ts";
 import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import type { Arguments } from "./arguments.ts";
+import { clusterCIDRs } from "./cluster-cidr.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError, usageErrorOf } from "./command.ts";
 import { isLive, placeOf } from "./input.ts";
@@ -43,7 +42,7 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
       distribution: args.choice("distribution", DISTRIBUTIONS),
       mapSize: args.count("map-size"),
       legacyV4: args.has("legacy-v4-map"),
-      clusterCIDRs: args.all("cluster-cidr").map(prefixOption),
+      clusterCIDRs: clusterCIDRs(args),
       settings: settingsOf(args),
       object: OBJECT,
       statusListen: args.text("status-listen") ?? "",
@@ -90,13 +89,4 @@ function bounded(args: Arguments, name: string, max: number): number {
   const value = args.count(name);
   if (value <= max) return value;
   throw new UsageError(`--${name} ${value} is too large`, `It is at most ${max}.`);
-}
-
-function prefixOption(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (prefix !== undefined) return prefix;
-  throw new UsageError(
-    `--cluster-cidr '${text}' is not a prefix`,
-    "Write address and mask, as in 10.96.0.0/12 or fd00:10::/32.",
-  );
 }

@@ -12,6 +12,7 @@ import {
   KUBECONFIG,
   MAP_DIR,
   MAP_SIZE,
+  output,
   ROWS,
 } from "./shared-options.ts";
 import { STATUS_COMMAND } from "./status-command.ts";
@@ -32,17 +33,6 @@ function side(name: string, summary: string): Option {
 const INPUT: readonly Option[] = [FILE, KUBECONFIG, CONTEXT, ENDPOINTS];
 
 const STRICT: Option = { name: "strict", summary: "exit with 1 for warnings too" };
-
-function output(values: readonly string[]): Option {
-  return {
-    name: "output",
-    short: "o",
-    value: "FORM",
-    values,
-    default: values[0] as string,
-    summary: "how the answer is written",
-  };
-}
 
 const FOUND_ERRORS = "1  errors in the input objects; with --strict also warnings";
 const WRONG_USAGE = "2  wrong usage, or input that cannot be read";

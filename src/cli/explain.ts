@@ -2,11 +2,10 @@
 
 import { explain } from "../engine/explain.ts";
 import { parseAddress } from "../net/address.ts";
-import type { Prefix } from "../net/prefix.ts";
-import { parsePrefix } from "../net/prefix.ts";
 import { writeExplanation } from "../plan/explanation-data.ts";
 import { renderExplanation } from "../plan/render-explanation.ts";
 import type { Arguments } from "./arguments.ts";
+import { clusterCIDRs } from "./cluster-cidr.ts";
 import type { Exit } from "./command.ts";
 import { UsageError } from "./command.ts";
 import { findEndpoint } from "./find-endpoint.ts";
@@ -24,7 +23,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
       "Give one address without mask, as in 203.0.113.10 or 2001:db8::10.",
     );
   }
-  const clusterCidrs = args.all("cluster-cidr").map(prefixOption);
+  const extra = clusterCIDRs(args);
   const loaded = await loadCluster(inputOf(args), terminal);
   const view = loaded.cluster.view();
   const endpoint = findEndpoint(pod, view.endpoints.values());
@@ -35,8 +34,8 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     plan,
     endpoint,
     destination,
-    inside: loaded.cluster.prefixes({ extra: clusterCidrs }),
-    clusterCidrs,
+    inside: loaded.cluster.prefixes({ extra }),
+    clusterCidrs: extra,
     defaultDistribution: settings.distribution,
   });
   const { screen, emit } = terminal;
@@ -44,13 +43,4 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   if (form === "text") renderExplanation(explanation, screen, emit);
   else writeExplanation(explanation, form, emit);
   return judgeIssues(explanation.issues, { strict: false }, terminal);
-}
-
-function prefixOption(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (prefix !== undefined) return prefix;
-  throw new UsageError(
-    `--cluster-cidr '${text}' is not a prefix`,
-    "Write address and mask, as in 10.96.0.0/12 or fd00:10::/32.",
-  );
 }

@@ -1,6 +1,7 @@
 // What `sluice lab` offers, as data.
 
 import type { Command } from "./command.ts";
+import { output } from "./shared-options.ts";
 
 /** The entry of the table of commands. */
 export const LAB_COMMAND: Command = {
@@ -69,11 +70,7 @@ export const LAB_COMMAND: Command = {
       summary: "traffic: connections of each protocol, family and pod",
     },
     {
-      name: "output",
-      short: "o",
-      value: "FORM",
-      values: ["table", "json"],
-      default: "table",
+      ...output(["table", "json"]),
       summary: "check, traffic, status: how the answer is written",
     },
   ],

@@ -11,6 +11,7 @@ import {
   MAP_SIZE,
   METRICS_LISTEN,
   NAMESPACE,
+  output,
   ROWS,
 } from "./shared-options.ts";
 
@@ -166,14 +167,7 @@ export const NODE_COMMANDS: readonly Command[] = [
       },
       TUNNEL_PORT,
       MARK_SHIFT,
-      {
-        name: "output",
-        short: "o",
-        value: "FORM",
-        values: ["table", "json"],
-        default: "table",
-        summary: "how the answer is written",
-      },
+      output(["table", "json"]),
     ],
     positionals: [],
     examples: [

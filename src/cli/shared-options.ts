@@ -82,3 +82,15 @@ export const NAMESPACE: Option = {
   default: "sluice-system",
   summary: "where Sluice's own pods run",
 };
+
+/** The first of the forms is what people read. */
+export function output(values: readonly string[]): Option {
+  return {
+    name: "output",
+    short: "o",
+    value: "FORM",
+    values,
+    default: values[0] as string,
+    summary: "how the answer is written",
+  };
+}

@@ -1,7 +1,7 @@
 // `sluice status` in the table of commands.
 
 import type { Command } from "./command.ts";
-import { CONTEXT, KUBECONFIG } from "./shared-options.ts";
+import { CONTEXT, KUBECONFIG, output } from "./shared-options.ts";
 
 export const STATUS_COMMAND: Command = {
   name: "status",
@@ -22,14 +22,7 @@ export const STATUS_COMMAND: Command = {
     },
     KUBECONFIG,
     CONTEXT,
-    {
-      name: "output",
-      short: "o",
-      value: "FORM",
-      values: ["table", "json"],
-      default: "table",
-      summary: "how the answer is written",
-    },
+    output(["table", "json"]),
   ],
   positionals: [],
   examples: [
