@@ -1,6 +1,7 @@
 // `sluice uninstall --cluster`: takes Sluice out of a cluster, the nodes' parts first. The agents'
 // DaemonSet cleans the nodes itself: it is told to run `uninstall` in place of the agent.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConnection } from "../drivers/kube/connection.ts";
 import type { RawObject } from "../drivers/kube/objects.ts";
 import { deleteObject, getObject, listPages } from "../drivers/kube/objects.ts";
@@ -21,6 +22,9 @@ import { clusterPlace } from "./kube-place.ts";
 import type { Terminal } from "./terminal.ts";
 
 const POLL_MS = 1_000;
+/** An object without its own finalizers is gone at once, a definition after its objects. */
+const GONE_WITHIN_MS = 60_000;
+const GONE_POLL_MS = 200;
 
 /** Says first what will leave how; throws UsageError unless --yes agrees. */
 export async function uninstallCluster(args: Arguments, terminal: Terminal): Promise<Exit> {
@@ -97,7 +101,7 @@ async function cleanNodes(
         "See the pods of the DaemonSet sluice-agent that are not ready, then try again.",
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
 }
 
@@ -161,5 +165,25 @@ async function remove(
       return emit(`left ${title} and the policies; --with-policies removes them\n`);
     }
   }
-  if (await deleteObject(connection, one.resource, one.name)) emit(`removed ${title}\n`);
+  if (!(await deleteObject(connection, one.resource, one.name))) return;
+  // Kubernetes empties a namespace at its leisure; nothing of ours waits for that.
+  if (one.resource.kind !== "Namespace") await untilGone(connection, one);
+  emit(`removed ${title}\n`);
+}
+
+/** What is only marked for deletion would take along what the next installation applies. */
+async function untilGone(connection: KubeConnection, one: ManifestObject): Promise<void> {
+  const deadline = performance.now() + GONE_WITHIN_MS;
+  for (;;) {
+    const found = await getObject(connection, one.resource, one.name);
+    if (found === undefined) return;
+    if (performance.now() > deadline) {
+      const { finalizers = [] } = found["metadata"] as { readonly finalizers?: readonly string[] };
+      throw new UsageError(
+        `${manifestTitle(one)} is still being deleted after ${GONE_WITHIN_MS / 1_000} s`,
+        `It waits for its finalizers (${finalizers.join(", ")}); once it is gone, try again.`,
+      );
+    }
+    await sleep(GONE_POLL_MS);
+  }
 }
