@@ -51,6 +51,32 @@ test("what passed to another is told to each run until one ends well [8.10]", as
   await applier.close();
 });
 
+test("what passes again during a run is told to the next one too [8.10]", async () => {
+  const told: number[] = [];
+  const end = ends();
+  const X = address("10.0.0.1");
+  const applier = new Applier({
+    steps: [
+      {
+        name: "forget",
+        act: async (_, passed) => {
+          told.push(passed.length);
+          await new Promise((resolve) => setImmediate(resolve));
+          if (told.length === 1) applier.submit(desired(), [X]);
+        },
+      },
+    ],
+    onRun: end.run,
+  });
+  const first = end.next();
+  applier.submit(desired(), [X]);
+  await first;
+  await end.next();
+  assert.deepEqual(told, [1, 1]);
+  assert.equal(applier.isPassing, false);
+  await applier.close();
+});
+
 test("of the states that come during a run only the newest is applied", async () => {
   const seen: Desired[] = [];
   const end = ends();

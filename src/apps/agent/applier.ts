@@ -42,7 +42,9 @@ const RETRY_LAST_MS = 5_000;
 export class Applier {
   readonly #options: ApplierOptions;
   #next: Desired | undefined;
-  readonly #passed = new Set<Address>();
+  /** Those that no run has begun with, and those of the run that is under way. */
+  #passed = new Set<Address>();
+  #passing: ReadonlySet<Address> = new Set();
   #running: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_FIRST_MS;
@@ -63,7 +65,7 @@ export class Applier {
 
   /** True while addresses have passed and no run since then has come to its end. */
   get isPassing(): boolean {
-    return this.#passed.size > 0;
+    return this.#passed.size + this.#passing.size > 0;
   }
 
   /** Ends after the run that is under way. */
@@ -98,7 +100,10 @@ export class Applier {
   }
 
   async #run(desired: Desired): Promise<{ step: string; error: OperationError } | undefined> {
-    const passed = [...this.#passed];
+    // What passes again meanwhile is for the next run.
+    this.#passing = this.#passed;
+    this.#passed = new Set();
+    const passed = [...this.#passing];
     let step = "";
     try {
       for (const { name, act } of this.#options.steps) {
@@ -106,11 +111,13 @@ export class Applier {
         await act(desired, passed);
         this.#options.onStep?.(step);
       }
-      for (const address of passed) this.#passed.delete(address);
       return undefined;
     } catch (error) {
+      for (const address of passed) this.#passed.add(address);
       if (error instanceof OperationError) return { step, error };
       throw error;
+    } finally {
+      this.#passing = new Set();
     }
   }
 
