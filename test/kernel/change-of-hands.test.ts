@@ -226,6 +226,9 @@ test("an address that changes hands starts clean [8.10]", { skip }, async (t) =>
   await change("nobody", "after it has gone");
   await change("third", "while its object is still there");
   await change("nobody", "while its object is still there");
+  // Agents that are killed when they have just come to know of a pod, of which none knew before.
+  await change("first", "while no agent runs");
+  await change("third", "while no agent runs");
 
   await t.test("the control: an agent that forgets nothing", async (t) => {
     await killAgents(lab, NODES);

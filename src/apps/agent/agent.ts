@@ -28,8 +28,6 @@ import { World } from "./world.ts";
 /** How often everything is compared with the kernel although nothing happened. */
 const VERIFY_MS = 30_000;
 const OPEN_RETRY_MS = 1_000;
-/** How often the owners of addresses are written down: under churn that is a large file. */
-const SAVE_MS = 2_000;
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -72,7 +70,6 @@ export class Agent {
     void this.#adoptRows();
     if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
     this.#timers.every(VERIFY_MS, () => this.onDoubt());
-    this.#timers.every(SAVE_MS, () => this.#saveOwners());
   }
 
   /** Objects changed. */
@@ -173,7 +170,9 @@ export class Agent {
     const begin = performance.now();
     this.#passed.push(...this.#world.take(this.#queue.splice(0)));
     if (!this.#objectsSynced || this.#kernel === undefined || this.#ducks === undefined) return;
-    this.#save(this.#accepted);
+    this.#save(() => this.#accepted.save());
+    // Before rows are written, by which flows may begin.
+    this.#saveOwners();
     this.#submit(this.#world.admittedRows(), this.#kernel, this.#ducks);
     this.#changedMs = undefined;
     this.#journal.noteTurn(performance.now() - begin);
@@ -250,6 +249,7 @@ export class Agent {
       onApplied: (tookMs) => this.#journal.noteApplied(tookMs),
       onRun: (failure) => {
         if (failure !== undefined) return this.#fail(failure.step, failure.error);
+        this.#saveOwners();
         if (this.#journal.noteRun()) this.#options.log("applied", {});
         this.#options.onRun?.();
       },
@@ -271,15 +271,18 @@ export class Agent {
     void doubted.catch(() => undefined).then(() => this.#wake());
   }
 
-  /** Not before former owners' flows are forgotten: killed meanwhile, the next agent does it. */
+  /** Successors not before former flows are forgotten: killed meanwhile, the next agent does it. */
   #saveOwners(): void {
-    if (this.#passed.length > 0 || this.#applier?.isPassing === true) return;
-    this.#save(this.#owners);
+    const waiting = new Set(this.#passed);
+    const applier = this.#applier;
+    const isPassing = (address: Address) =>
+      waiting.has(address) || applier?.isPassing(address) === true;
+    this.#save(() => this.#owners.save(isPassing));
   }
 
-  #save(memory: AddressOwners | LastAccepted): void {
+  #save(write: () => void): void {
     try {
-      memory.save();
+      write();
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       this.#fail("state", error);

@@ -63,9 +63,9 @@ export class Applier {
     this.#start();
   }
 
-  /** True while addresses have passed and no run since then has come to its end. */
-  get isPassing(): boolean {
-    return this.#passed.size + this.#passing.size > 0;
+  /** True while an address has passed and no run since then has come to its end. */
+  isPassing(address: Address): boolean {
+    return this.#passed.has(address) || this.#passing.has(address);
   }
 
   /** Ends after the run that is under way. */
