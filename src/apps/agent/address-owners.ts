@@ -12,7 +12,7 @@ import { readState } from "./state-file.ts";
 import { StateLog } from "./state-log.ts";
 
 const FILE = "address-owners.jsonl";
-/** The whole in one, which agents before 0.2 wrote every two seconds. */
+/** The whole in one, which earlier agents wrote every two seconds. */
 const OLDER_FILE = "address-owners.json";
 /** Addresses remembered; the ones noted longest ago are forgotten first. */
 const OWNERS_MAX = 200_000;
