@@ -232,7 +232,7 @@ export class Agent {
   }
 
   async #replaceDatapath(self: Address, kernel: KernelState): Promise<void> {
-    await this.#applier?.close();
+    this.#passed.push(...((await this.#applier?.close()) ?? []));
     this.#datapath?.close();
     this.#datapath = undefined;
     this.#datapath = await Datapath.open(this.#options, self, kernel);

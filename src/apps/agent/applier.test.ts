@@ -51,6 +51,16 @@ test("what passed to another is told to each run until one ends well [8.10]", as
   await applier.close();
 });
 
+test("what passes when an applier is closed is for the next applier [8.10]", async () => {
+  const end = ends();
+  const fails = () => Promise.reject(new OperationError({ code: "EIO", op: "t", target: "x" }));
+  const applier = new Applier({ steps: [{ name: "forget", act: fails }], onRun: end.run });
+  const first = end.next();
+  applier.submit(desired(), [address("10.0.0.1")]);
+  await first;
+  assert.deepEqual(await applier.close(), [address("10.0.0.1")]);
+});
+
 test("what passes again during a run is told to the next one too [8.10]", async () => {
   const told: number[] = [];
   const end = ends();

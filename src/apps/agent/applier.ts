@@ -68,11 +68,12 @@ export class Applier {
     return this.#passed.has(address) || this.#passing.has(address);
   }
 
-  /** Ends after the run that is under way. */
-  async close(): Promise<void> {
+  /** Ends after the run that is under way; gives the addresses that are still passing. */
+  async close(): Promise<readonly Address[]> {
     this.#closed = true;
     clearTimeout(this.#retry);
     await this.#running;
+    return [...this.#passed];
   }
 
   /** A state may come after the loop's last look and before its end: then it begins anew. */
