@@ -75,6 +75,16 @@ export const ISSUE_CODES = {
     meaning: "A document is not a Kubernetes object.",
     remedy: "Give every document an apiVersion, a kind and metadata, or remove it.",
   },
+  UnknownKind: {
+    severity: "error",
+    meaning: "An object's kind is almost the name of one that counts here; nobody reads it.",
+    remedy: "Write the kind as the message says, or leave the object out of the input.",
+  },
+  UnknownVersion: {
+    severity: "error",
+    meaning: "An object of a kind that counts here has an apiVersion that nobody reads.",
+    remedy: "Write the object in the version that the message names.",
+  },
   UnreadableFile: {
     severity: "error",
     meaning: "A watched file or directory cannot be read; its last good objects stay in force.",

@@ -98,6 +98,20 @@ describe("sluice validate", () => {
     assert.match(stdout, / {4}→ Write address and mask/);
   });
 
+  test("fails for a policy that nobody reads, and says what to write [2.4]", () => {
+    const version = BROKEN.replace("cilium.io/v2", "cilium.io/v2alpha1");
+    const refused = sluice(["validate", "-f", "-"], { stdin: version });
+    assert.equal(refused.exit, 1);
+    const at = /^CiliumEgressGatewayPolicy\/broken\n {2}error UnknownVersion {2}apiVersion\n/;
+    assert.match(refused.stdout, at);
+    assert.match(refused.stdout, /"cilium\.io\/v2alpha1" is not read; write cilium\.io\/v2\n/);
+    const kind = BROKEN.replace("GatewayPolicy", "GatewayPolicies");
+    const misspelt = sluice(["validate", "-f", "-"], { stdin: kind });
+    assert.equal(misspelt.exit, 1);
+    assert.match(misspelt.stdout, /^standard input:1\n {2}error UnknownKind {2}kind\n/);
+    assert.match(misspelt.stdout, /; write CiliumEgressGatewayPolicy\n/);
+  });
+
   test("writes a document that the schema accepts, and is as strict as plan", () => {
     const { exit, stdout } = sluice(["validate", "-f", "-", "-o", "json"], { stdin: WARNED });
     assert.equal(exit, 0);

@@ -2,6 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import type { Issue } from "../../model/issue.ts";
+import type { Parsed } from "../../model/parse/object.ts";
 import { parseObject } from "../../model/parse/object.ts";
 import type { RawValue } from "../../sources/documents.ts";
 import { DocumentReader } from "../../sources/documents.ts";
@@ -58,16 +59,23 @@ async function readPolicies(file: string): Promise<RawPolicy[]> {
   for (const { value, type, line } of values) {
     const parsed = parseObject(value, type);
     if (parsed.kind === "object" && parsed.change.kind === KIND) continue;
-    const kind = parsed.kind === "object" ? parsed.change.kind : "this";
-    throw new LabError(`${file}:${line}: ${kind} is no ${KIND}`, "The lab makes all else itself.");
+    const problem = `${nameOf(parsed)} is no ${KIND}`;
+    throw new LabError(`${file}:${line}: ${problem}`, "The lab makes all else itself.");
   }
   if (values.length === 0) throw new LabError(`${file}: there is no policy in it`);
   return values.map(({ value, type }) => ({ ...type, ...(value as RawPolicy) }));
 }
 
+function nameOf(parsed: Parsed): string {
+  if (parsed.kind === "object") return parsed.change.kind;
+  return parsed.kind === "other" ? parsed.name : "this";
+}
+
 function refuse(file: string, issues: readonly Issue[]): void {
   const errors = issues.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
-  const lines = errors.map(({ object, path, message }) => `${object} ${path}: ${message}`);
+  const lines = errors.map(({ object, path, message }) => {
+    return `${[object, path].filter((part) => part !== "").join(" ")}: ${message}`;
+  });
   throw new LabError(`${file} is refused`, lines.join("\n"));
 }

@@ -26,76 +26,6 @@ function accepted<K extends keyof ObjectKinds>(kind: K, raw: Raw): ObjectKinds[K
 
 const UID = "7c22952d-25a0-409d-952c-60895b5c2a90";
 
-describe("which kind an object is", () => {
-  test("its kind and apiVersion say together; the same kind elsewhere is another one", () => {
-    assert.deepEqual(parseObject({ apiVersion: "apps/v1", kind: "Deployment" }), {
-      kind: "other",
-      name: "Deployment",
-    });
-    assert.deepEqual(parseObject({ apiVersion: "example.com/v1", kind: "Pod" }), {
-      kind: "other",
-      name: "Pod (example.com/v1)",
-    });
-    assert.equal(parseObject({ apiVersion: "v1", kind: "constructor" }).kind, "other");
-  });
-
-  const invalid: [string, unknown, string][] = [
-    ["no mapping", "text", "must be an object, not \"text\""],
-    ["a list", [], "must be an object, not a list"],
-    ["no kind", { apiVersion: "v1" }, "has no kind; write one like kind: Pod"],
-    [
-      "no apiVersion",
-      { kind: "CiliumNode" },
-      "a CiliumNode has no apiVersion; write one like apiVersion: cilium.io/v2",
-    ],
-    [
-      "a List whose items are none",
-      { apiVersion: "v1", kind: "List", items: 1 },
-      "the items of a List must be a list, not the number 1",
-    ],
-  ];
-  for (const [what, raw, message] of invalid) {
-    test(`${what} is no object`, () => {
-      const parsed = parseObject(raw);
-      assert.equal(parsed.kind, "invalid");
-      assert.deepEqual(parsed.issues.map(({ code }) => code), ["NotAnObject"]);
-      assert.equal(parsed.issues[0]?.message, message);
-    });
-  }
-
-  test("a List gives its items, and a PodList says what they are", () => {
-    const items = [{ metadata: { name: "web" } }];
-    assert.deepEqual(parseObject({ apiVersion: "v1", kind: "List", items }), {
-      kind: "list",
-      items,
-      itemType: undefined,
-    });
-    const list = parseObject({ apiVersion: "v1", kind: "PodList", items });
-    assert.equal(list.kind, "list");
-    assert.deepEqual(list.itemType, { apiVersion: "v1", kind: "Pod" });
-    const item = parseObject(items[0], list.itemType);
-    assert.equal(item.kind === "object" && item.change.kind, "Pod");
-    assert.deepEqual(parseObject({ apiVersion: "v1", kind: "List", items: null }), {
-      kind: "list",
-      items: [],
-      itemType: undefined,
-    });
-  });
-
-  test("says how old a version of an object is", () => {
-    const parsed = parseObject({
-      apiVersion: "v1",
-      kind: "Namespace",
-      metadata: { name: "a", resourceVersion: "123", generation: 4 },
-    });
-    assert.deepEqual(parsed.kind === "object" && parsed.version, {
-      resourceVersion: 123,
-      generation: 4,
-      createdAt: NEWEST,
-    });
-  });
-});
-
 describe("a CiliumEndpoint", () => {
   test("names its Pod, its identity and its node's address [3.1, 3.2]", () => {
     const value = accepted("CiliumEndpoint", {
@@ -240,8 +170,6 @@ describe("what else is inside the cluster", () => {
       const value = accepted("IPPool", { apiVersion, metadata: { name: "a" }, spec });
       assert.deepEqual(value.map(renderPrefix), ["10.244.0.0/16"]);
     }
-    const other = { apiVersion: "networking.k8s.io/v1alpha1", kind: "ServiceCIDR" };
-    assert.equal(parseObject(other).kind, "other");
   });
 
   const refused: [string, string, unknown, string, string][] = [

@@ -18,7 +18,7 @@ import { parsePod } from "./pod.ts";
 import { parsePolicy } from "./policy.ts";
 import { parseServiceCidr } from "./service-cidr.ts";
 import { parseService } from "./service-addresses.ts";
-import { shorten, show } from "./wording.ts";
+import { closest, shorten, show } from "./wording.ts";
 
 /** What kind of object a value says it is. */
 export interface TypeMeta {
@@ -76,6 +76,8 @@ const KINDS: { readonly [K in Kind]: KindEntry<K> } = {
   ServiceCIDR: { apiVersions: NETWORKING, namespaced: false, parse: parseServiceCidr },
 };
 
+const KIND_NAMES = Object.keys(KINDS) as readonly Kind[];
+
 /**
  * Parses one raw value. Whatever it is, nothing is thrown. `inherited` is the type of values that
  * do not say theirs (the items of a PodList).
@@ -92,18 +94,57 @@ export function parseObject(raw: unknown, inherited?: TypeMeta): Parsed {
     const message = `a ${shorten(kind)} has no apiVersion; write one like apiVersion: ${example}`;
     return invalid("apiVersion", message);
   }
-  if (!isKind(kind)) return { kind: "other", name: kind };
-  // Our kind's name in another group or version is another kind, and must not pass for ours.
-  if (!KINDS[kind].apiVersions.includes(apiVersion)) {
+  if (!isKind(kind)) return otherKind({ kind, apiVersion });
+  if (KINDS[kind].apiVersions.includes(apiVersion)) return parseKind(raw, kind);
+  // Our kind's name in another group is another kind, and must not pass for ours.
+  if (!isOurGroup(kind, apiVersion)) {
     return { kind: "other", name: `${kind} (${shorten(apiVersion)})` };
   }
-  return parseKind(raw, kind);
+  return refuseVersion(raw, kind, apiVersion);
 }
 
 function parseKind(raw: Readonly<Record<string, unknown>>, kind: Kind): Parsed {
-  const { namespaced, parse } = KINDS[kind];
-  const object = readObject(Fields.of(raw), namespaced);
-  const value = parse(object);
+  const object = readObject(Fields.of(raw), KINDS[kind].namespaced);
+  return parsed(kind, object, KINDS[kind].parse(object));
+}
+
+/**
+ * An object of our kind in a version that nobody reads here. A cluster serves one object in several
+ * versions, so it is the same object: refused, and its last accepted version stays (rule 2.3).
+ */
+function refuseVersion(
+  raw: Readonly<Record<string, unknown>>,
+  kind: Kind,
+  apiVersion: string,
+): Parsed {
+  const object = readObject(Fields.of(raw), KINDS[kind].namespaced);
+  const message = `${show(apiVersion)} is not read; write ${KINDS[kind].apiVersions[0]}`;
+  object.root.note("UnknownVersion", message, "apiVersion");
+  return parsed(kind, object, undefined);
+}
+
+/** A kind that is none of ours; our groups have no other whose name is so near to one of ours. */
+function otherKind({ kind, apiVersion }: TypeMeta): Parsed {
+  const near = KIND_NAMES.filter((one) => isOurGroup(one, apiVersion));
+  const meant = closest(kind, near);
+  if (meant === undefined) return { kind: "other", name: kind };
+  const message = `${apiVersion} has no kind ${show(kind)}, so nobody reads this; write ${meant}`;
+  return { kind: "invalid", issues: [issue("UnknownKind", { object: "", path: "kind" }, message)] };
+}
+
+/** True if the kind is in this group, or in one that is written almost like it. */
+function isOurGroup(kind: Kind, apiVersion: string): boolean {
+  const groups = KINDS[kind].apiVersions.map(groupOf);
+  const group = groupOf(apiVersion);
+  return groups.includes(group) || closest(group, groups) !== undefined;
+}
+
+/** Of `cilium.io/v2` it is `cilium.io`; empty for the core group's `v1`. */
+function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, Math.max(apiVersion.indexOf("/"), 0));
+}
+
+function parsed(kind: Kind, object: RawObject, value: ObjectKinds[Kind] | undefined): Parsed {
   const issues = object.root.issues(objectName(kind, object));
   const refused = issues.some(({ severity }) => severity === "error");
   const change = { kind, key: object.key, value: refused ? undefined : value, refused, issues };
