@@ -48,12 +48,16 @@ export const ISSUE_CODES = {
   InvalidSelector: {
     severity: "error",
     meaning: "Kubernetes would refuse this label selector.",
-    remedy: "Use the operators In, NotIn, Exists and DoesNotExist and valid label keys and values.",
+    remedy:
+      "Write labels below matchLabels, or below matchExpressions the operators In, NotIn, Exists " +
+      "and DoesNotExist; with valid label keys and values.",
   },
   InvalidRule: {
     severity: "error",
-    meaning: "A rule of spec.selectors selects no pods by itself.",
-    remedy: "Give each rule a podSelector or a namespaceSelector ({} selects all).",
+    meaning: "A rule of spec.selectors selects no pods by itself, or has an unknown field.",
+    remedy:
+      "Give each rule a podSelector or a namespaceSelector ({} selects all), if wanted a " +
+      "nodeSelector, and nothing else.",
   },
   InvalidGateway: {
     severity: "error",

@@ -273,13 +273,6 @@ describe("a policy is accepted with a warning", () => {
       'UnknownField spec.destinationCIDR: "destinationCIDR" is ignored; write destinationCIDRs',
       'UnknownField spec.egressGateway.egressIp: "egressIp" is ignored; write egressIP',
     ]);
-    const rule = { podSelector: { matchLabel: { a: "b" } }, color: 1 };
-    assert.deepEqual(issuesOf({ selectors: [rule] }), [
-      'UnknownField spec.selectors[0].color: "color" is ignored; known are podSelector, ' +
-        "namespaceSelector, nodeSelector",
-      'UnknownField spec.selectors[0].podSelector.matchLabel: "matchLabel" is ignored; ' +
-        "write matchLabels",
-    ]);
   });
 });
 

@@ -84,7 +84,7 @@ function readRules(spec: Fields): readonly Rule[] {
 }
 
 function readRule(fields: Fields): Rule {
-  fields.expectOnly(RULE_FIELDS);
+  refuseUnknown(fields);
   const pod = optionalSelector(fields, "podSelector");
   const namespace = optionalSelector(fields, "namespaceSelector");
   const node = optionalSelector(fields, "nodeSelector");
@@ -93,6 +93,16 @@ function readRule(fields: Fields): Rule {
     fields.note("InvalidRule", `a rule must select pods; ${remedy}`);
   }
   return { pod, namespace: namespace && onNamespaceLabels(namespace), node };
+}
+
+/** Without a selector that somebody misspelt, a rule selects more than is meant. */
+function refuseUnknown(fields: Fields): void {
+  for (const key of fields.keys()) {
+    if (RULE_FIELDS.includes(key)) continue;
+    const remedy = closest(key, RULE_FIELDS) ?? RULE_FIELDS.join(", ");
+    const problem = `${show(key)} is no field of a rule, so this one would select more`;
+    fields.note("InvalidRule", `${problem}; write ${remedy}`, key);
+  }
 }
 
 function optionalSelector(fields: Fields, key: string): Selector | undefined {

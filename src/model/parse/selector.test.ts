@@ -62,3 +62,61 @@ describe("a selector is refused as Kubernetes does [2.1]", () => {
     assert.equal(issue?.message, '"notin" is no operator; write NotIn');
   });
 });
+
+describe("what a selector or rule would match more without is an error [2.1]", () => {
+  const refused: [string, Raw, string][] = [
+    [
+      "labels without matchLabels",
+      { podSelector: { app: "checkout" } },
+      'InvalidSelector spec.selectors[0].podSelector.app: "app" is no field of a selector, so ' +
+        "this one would match everything; write matchLabels: {app: checkout}",
+    ],
+    [
+      "a label whose value is no text",
+      { nodeSelector: { "a.b/c": true }, podSelector: {} },
+      'InvalidSelector spec.selectors[0].nodeSelector["a.b/c"]: "a.b/c" is no field of a ' +
+        "selector, so this one would match everything; write matchLabels",
+    ],
+    [
+      "a slip of the pen",
+      { podSelector: { matchLabels: {}, matchExpression: [] } },
+      'InvalidSelector spec.selectors[0].podSelector.matchExpression: "matchExpression" is no ' +
+        "field of a selector, so this one would match more; write matchExpressions",
+    ],
+    [
+      "a selector of a rule that is misspelt",
+      { podSelector: {}, namespaceSelectors: {} },
+      'InvalidRule spec.selectors[0].namespaceSelectors: "namespaceSelectors" is no field of a ' +
+        "rule, so this one would select more; write namespaceSelector",
+    ],
+    [
+      "a field that no rule has",
+      { podSelector: {}, color: 1 },
+      'InvalidRule spec.selectors[0].color: "color" is no field of a rule, so this one would ' +
+        "select more; write podSelector, namespaceSelector, nodeSelector",
+    ],
+  ];
+  for (const [what, rule, text] of refused) {
+    test(what, () => {
+      const texts = issuesOf(rule).map(({ code, path, message }) => `${code} ${path}: ${message}`);
+      assert.deepEqual(texts, [text]);
+    });
+  }
+
+  test("a gateway's nodeSelector too", () => {
+    const parsed = parseObject({
+      apiVersion: "cilium.io/v2",
+      kind: "CiliumEgressGatewayPolicy",
+      metadata: { name: "p" },
+      spec: {
+        selectors: [{ podSelector: {} }],
+        destinationCIDRs: ["0.0.0.0/0"],
+        egressGateways: [{ nodeSelector: { "kubernetes.io/hostname": "gateway-2" } }],
+      },
+    });
+    assert.equal(parsed.kind, "object");
+    assert.deepEqual(parsed.change.issues.map(({ code, path }) => [code, path]), [
+      ["InvalidSelector", 'spec.egressGateways[0].nodeSelector["kubernetes.io/hostname"]'],
+    ]);
+  });
+});

@@ -5,8 +5,9 @@ import { compareBytes } from "../../lib/order.ts";
 import type { Operator, Requirement, Selector } from "../selector.ts";
 import { compareRequirements } from "../selector.ts";
 import type { Fields } from "./fields.ts";
-import { closest, show } from "./wording.ts";
+import { closest, shorten, show } from "./wording.ts";
 
+const FIELDS = ["matchLabels", "matchExpressions"];
 const OPERATORS: readonly Operator[] = ["In", "NotIn", "Exists", "DoesNotExist"];
 const NAME_LENGTH_MAX = 63;
 const PREFIX_LENGTH_MAX = 253;
@@ -20,7 +21,7 @@ const VALUE_FORM = "a label value has up to 63 letters, digits, '-', '_' and '.'
 
 /** The canonical selector that these fields (`matchLabels`, `matchExpressions`) write. */
 export function readSelector(fields: Fields): Selector {
-  fields.expectOnly(["matchLabels", "matchExpressions"]);
+  refuseUnknown(fields);
   const requirements: Requirement[] = [];
   const labels = fields.fields("matchLabels");
   for (const [key, value] of fields.stringMap("matchLabels")) {
@@ -33,6 +34,20 @@ export function readSelector(fields: Fields): Selector {
     if (requirement !== undefined) requirements.push(requirement);
   }
   return requirements.sort(compareRequirements);
+}
+
+/** Without a condition that nobody reads, a selector would match more: `{app: web}` everything. */
+function refuseUnknown(fields: Fields): void {
+  const unknown = fields.keys().filter((key) => !FIELDS.includes(key));
+  for (const key of unknown) {
+    const value = fields.apart().string(key);
+    const label = value === "" ? "" : `: {${shorten(key)}: ${shorten(value)}}`;
+    const meant = closest(key, FIELDS) ?? `matchLabels${label}`;
+    const matched = unknown.length === fields.keys().length ? "everything" : "more";
+    const problem =
+      `${show(key)} is no field of a selector, so this one would match ${matched}`;
+    fields.note("InvalidSelector", `${problem}; write ${meant}`, key);
+  }
 }
 
 function readRequirement(fields: Fields): Requirement | undefined {
