@@ -196,7 +196,7 @@ policy partner covers it with 198.51.100.0/24 and rendezvous gives the endpoint 
     node       worker-1, 192.168.1.11
     addresses  10.0.1.5
     labels     app=web, tier=front
-    namespace  team=a, io.kubernetes.pod.namespace=shop
+    namespace  kubernetes.io/metadata.name=shop, team=a, io.kubernetes.pod.namespace=shop
  2. Policy internet selects it [3.3, 3.4]
     selectors[0]  podSelector app=web matches; namespaceSelector team=a matches
     selectors[1]  podSelector app=db fails: app is web

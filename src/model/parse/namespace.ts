@@ -1,9 +1,12 @@
 // Reads a Namespace, of which only the labels matter (rule 3.2).
 
 import type { Labels } from "../labels.ts";
+import { internLabels } from "../labels.ts";
 import type { RawObject } from "./metadata.ts";
-import { readLabels } from "./metadata.ts";
 
-export function parseNamespace({ metadata }: RawObject): Labels {
-  return readLabels(metadata);
+/** Every API server sets it to the namespace's name, whatever was written; files seldom have it. */
+const METADATA_NAME_LABEL = "kubernetes.io/metadata.name";
+
+export function parseNamespace({ metadata, name }: RawObject): Labels {
+  return internLabels([...metadata.stringMap("labels"), [METADATA_NAME_LABEL, name]]);
 }

@@ -84,12 +84,15 @@ test("a CiliumIdentity's labels lose the sources k8s, any and unspec; others sta
   );
 });
 
-test("a Namespace is its labels [3.2]", () => {
-  const labels = accepted("Namespace", {
-    apiVersion: "v1",
-    metadata: { name: "shop", labels: { team: "a" } },
-  });
-  assert.equal(renderLabels(labels), "team=a");
+test("a Namespace is its labels, and its name as the label that every cluster sets [3.2]", () => {
+  const labelsOf = (labels: Raw | undefined) => {
+    const raw = { apiVersion: "v1", metadata: { name: "shop", labels } };
+    return renderLabels(accepted("Namespace", raw));
+  };
+  assert.equal(labelsOf({ team: "a" }), "kubernetes.io/metadata.name=shop,team=a");
+  assert.equal(labelsOf(undefined), "kubernetes.io/metadata.name=shop");
+  const name = "kubernetes.io/metadata.name";
+  assert.equal(labelsOf({ [name]: "other" }), `${name}=shop`);
 });
 
 describe("a Node", () => {
