@@ -6,7 +6,7 @@ import { present, unreachable } from "../lib/assert.ts";
 import type { Tone } from "../lib/screen.ts";
 import { counted } from "../lib/text.ts";
 import type { Labels } from "../model/labels.ts";
-import { NAMESPACE_LABEL_PREFIX, NAMESPACE_NAME_LABEL } from "../model/namespace-labels.ts";
+import { NAMESPACE_LABEL_PREFIX } from "../model/namespace-labels.ts";
 import { renderAddress } from "../net/address.ts";
 import { renderPrefix } from "../net/prefix.ts";
 import { renderDestination } from "./explanation-answer.ts";
@@ -99,14 +99,17 @@ function endpointReason({ endpoint, nodeKnown, nodeIP, lost }: EndpointExplanati
   return { title: `Endpoint ${endpoint.namespace}/${endpoint.name} [3.1, 3.2]`, facts };
 }
 
-/** Own labels, and those that the namespace gives, as they are written there. */
+/**
+ * What a podSelector is asked about, and the labels of the namespace as they are written there. The
+ * namespace's name is a label of the pod: no namespaceSelector finds it under that key.
+ */
 function splitLabels(labels: Labels): { own: string; namespace: string } {
   const own: string[] = [];
   const namespace: string[] = [];
   for (let i = 0; i < labels.length; i += 2) {
     const [key, value] = labels.slice(i, i + 2) as [string, string];
-    const given = key.startsWith(NAMESPACE_LABEL_PREFIX) || key === NAMESPACE_NAME_LABEL;
-    if (given) namespace.push(renderLabel(key.replace(NAMESPACE_LABEL_PREFIX, ""), value));
+    const inner = key.replace(NAMESPACE_LABEL_PREFIX, "");
+    if (inner !== key) namespace.push(renderLabel(inner, value));
     else own.push(renderLabel(key, value));
   }
   return { own: own.join(", ") || "(none)", namespace: namespace.join(", ") || "(none)" };

@@ -1,7 +1,7 @@
 // Selectors of an explanation in words: which part of a rule matches, which requirement fails and
 // what the label is instead, and what the pooled nodeSelectors decide (rules 3.3, 3.4).
 
-import { NAMESPACE_LABEL_PREFIX } from "../model/namespace-labels.ts";
+import { NAMESPACE_LABEL_PREFIX, NAMESPACE_NAME_LABEL } from "../model/namespace-labels.ts";
 import type { Requirement, Selector } from "../model/selector.ts";
 import { renderRequirement, renderSelector } from "../model/selector.ts";
 import type { Fact } from "./explanation-reasons.ts";
@@ -41,8 +41,11 @@ export function refusalFacts(policy: PolicyExplanation, node: string): Fact[] {
 export function renderFailure({ requirement, value }: FailedRequirement): string {
   const plain = plainRequirement(requirement);
   const found = value === undefined ? `no label ${plain.key}` : `${plain.key} is ${value}`;
-  return `${renderRequirement(plain)} fails: ${found}`;
+  const misplaced = requirement.key === NAMESPACE_LABEL_PREFIX + NAMESPACE_NAME_LABEL;
+  return `${renderRequirement(plain)} fails: ${found}${misplaced ? POD_LABEL_HINT : ""}`;
 }
+
+const POD_LABEL_HINT = "; it is a label of pods: write it in podSelector";
 
 /** The selector as its author wrote it. */
 export function renderPlainSelector(selector: Selector): string {

@@ -108,6 +108,24 @@ describe("an explanation as text", () => {
     assert.match(text, /internet excludes it: wins, and cuts what partner covers \[7\.4\]/);
   });
 
+  test("says where a namespace's name is a label and where it is none [3.2]", () => {
+    const byName = { matchLabels: { "io.kubernetes.pod.namespace": "shop" } };
+    const objects = [
+      ...NODES,
+      pod("web-1", ["10.0.1.5"]),
+      policy("p", { selectors: [{ namespaceSelector: byName }] }),
+    ];
+    const text = rendered(explained({ objects })).replace(/\s+/g, " ");
+    assert.match(
+      text,
+      new RegExp(
+        "namespaceSelector io\\.kubernetes\\.pod\\.namespace=shop fails: no label " +
+          "io\\.kubernetes\\.pod\\.namespace; it is a label of pods: write it in podSelector",
+      ),
+    );
+    assert.match(text, /labels app=web, io\.kubernetes\.pod\.namespace=shop namespace \(none\)/);
+  });
+
   test("answers for every outcome in one sentence, and says what to do [8.3]", () => {
     const ordinary = "leaves by the ordinary path, with the address that its node gives it";
     const from = "Traffic from shop/web-1 (10.0.1.5) to";
@@ -195,8 +213,8 @@ policy partner covers it with 198.51.100.0/24 and rendezvous gives the endpoint 
     uid        web-1
     node       worker-1, 192.168.1.11
     addresses  10.0.1.5
-    labels     app=web, tier=front
-    namespace  kubernetes.io/metadata.name=shop, team=a, io.kubernetes.pod.namespace=shop
+    labels     app=web, io.kubernetes.pod.namespace=shop, tier=front
+    namespace  kubernetes.io/metadata.name=shop, team=a
  2. Policy internet selects it [3.3, 3.4]
     selectors[0]  podSelector app=web matches; namespaceSelector team=a matches
     selectors[1]  podSelector app=db fails: app is web
