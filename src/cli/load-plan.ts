@@ -108,7 +108,7 @@ export function planCluster(
   progress.update(`planning: ${counted(delta.endpoints.length, "endpoint")}`);
   const engine = new Engine({ distribution, scope });
   engine.step(delta);
-  const plan = buildPlan({ cluster, engine, rows, mapSize, issues });
+  const plan = buildPlan({ cluster, engine, rows, mapSize, issues, warnOfIdle: true });
   progress.done();
   return plan;
 }

@@ -13,6 +13,7 @@ import {
   conflictFindings,
   gatewayFindings,
   hashFinding,
+  idleFinding,
   objectOf,
 } from "./findings.ts";
 import { measureCapacity, type Measured } from "./measure.ts";
@@ -31,10 +32,16 @@ export interface PlanInput {
   readonly mapSize: number;
   /** Issues that belong to no object of the cluster. */
   readonly issues: readonly Issue[];
+  /**
+   * Also warns of policies that select nobody: of files it is most likely a slip, while a cluster
+   * may be waiting for its pods, and nobody is to be alarmed for that.
+   */
+  readonly warnOfIdle?: boolean;
 }
 
 /** The streams of the plan are valid until the engine's next step. */
-export function buildPlan({ cluster, engine, rows, mapSize, issues }: PlanInput): Plan {
+export function buildPlan(input: PlanInput): Plan {
+  const { cluster, engine, rows, mapSize, issues, warnOfIdle = false } = input;
   const states = engine.policies();
   const gateways = new Map(states.map((state) => [state, engine.planGateways(state)]));
   const node = engine.options.scope?.node;
@@ -46,7 +53,8 @@ export function buildPlan({ cluster, engine, rows, mapSize, issues }: PlanInput)
   const policies = states.map((state): PlanPolicy => {
     const findings = [gatewayFindings(state, engine), conflicts.get(state), full.get(state)];
     found.push(...findings.flatMap((finding) => finding?.issues ?? []));
-    found.push(...[hashFinding(state, engine)].filter((one) => one !== undefined));
+    const idle = warnOfIdle ? idleFinding(state, engine) : undefined;
+    found.push(...[hashFinding(state, engine), idle].filter((one) => one !== undefined));
     return {
       name: state.policy.name,
       distribution: engine.distributionOf(state.policy),

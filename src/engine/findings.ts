@@ -6,6 +6,7 @@ import { issue } from "../model/issue.ts";
 import { DISTRIBUTION_ANNOTATION, gatewayPath } from "../model/policy.ts";
 import { renderSelector } from "../model/selector.ts";
 import { compareBytes } from "../lib/order.ts";
+import { counted } from "../lib/text.ts";
 import type { Family } from "../net/address.ts";
 import { FAMILIES, familyOf, renderAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
@@ -120,6 +121,17 @@ export function hashFinding(state: PolicyState, engine: Engine): Issue | undefin
     `the CiliumEndpoints of ${guessed} of ${state.members.length} endpoints are not known, so ` +
     "Cilium may choose other gateways for them; add the CiliumEndpoints to the input";
   return issue("CiliumHashUnpredictable", { object: objectOf(state), path }, message);
+}
+
+/** A policy that selects none of the endpoints that there are. */
+export function idleFinding(state: PolicyState, engine: Engine): Issue | undefined {
+  const { size } = engine.table;
+  if (size === 0 || state.members.length > 0) return undefined;
+  const object = objectOf(state);
+  const message =
+    `none of ${counted(size, "endpoint")} matches; \`sluice explain\` with one that should says ` +
+    "which label fails";
+  return issue("NoEndpoints", { object, path: "spec.selectors" }, message);
 }
 
 /** Rule 3.7: an address that two endpoints claim belongs to the newer one. */

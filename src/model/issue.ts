@@ -144,6 +144,11 @@ export const ISSUE_CODES = {
     meaning: "A gateway has no egress IP for a needed family: it drops this traffic.",
     remedy: "Give the gateway's device an address of the family, or correct interface or egressIP.",
   },
+  NoEndpoints: {
+    severity: "warning",
+    meaning: "A policy selects none of the endpoints in the input of an offline command.",
+    remedy: "Correct the selectors or the pods' labels, or wait for the pods.",
+  },
   PolicyConflict: {
     severity: "warning",
     meaning: "An older policy has the same prefix for the same endpoints; its rows win.",

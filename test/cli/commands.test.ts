@@ -98,6 +98,21 @@ describe("sluice validate", () => {
     assert.match(stdout, / {4}→ Write address and mask/);
   });
 
+  test("warns of a policy that selects none of the input's pods [2.4]", () => {
+    const idle = BROKEN.replace("203.0.113.0]", "203.0.113.0/24]").replace(
+      "podSelector: {}",
+      "podSelector: {matchLabels: {app: chekout}}",
+    );
+    const pods = ["validate", "-f", "-", "-f", "examples/cluster", "--strict"];
+    const { exit, stdout } = sluice(pods, { stdin: idle });
+    assert.equal(exit, 1);
+    assert.match(stdout, /broken\n {2}warning NoEndpoints {2}spec\.selectors\n {4}none of 13 /);
+    // Without a pod in the input nothing is known of any.
+    const policy = ["-f", "-", "-f", "examples/cluster/nodes.yaml", "--strict"];
+    const alone = sluice(["validate", ...policy], { stdin: idle });
+    assert.deepEqual([alone.exit, alone.stdout], [0, "no issues\n"]);
+  });
+
   test("fails for a policy that nobody reads, and says what to write [2.4]", () => {
     const version = BROKEN.replace("cilium.io/v2", "cilium.io/v2alpha1");
     const refused = sluice(["validate", "-f", "-"], { stdin: version });
