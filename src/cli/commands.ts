@@ -23,7 +23,9 @@ const FILE: Option = {
   value: "PATH",
   kind: "file",
   repeatable: true,
-  summary: "file or directory of Kubernetes YAML or JSON; - is standard input",
+  summary:
+    "file or directory of Kubernetes YAML or JSON, without the directories in it; - is standard " +
+    "input",
 };
 
 function side(name: string, summary: string): Option {

@@ -22,6 +22,8 @@ import type { Input } from "./input.ts";
 import { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
+const SUBDIRECTORIES_NAMED_MAX = 4;
+
 /** A cluster as read. */
 export interface LoadedCluster {
   readonly cluster: Cluster;
@@ -52,13 +54,14 @@ export async function loadObjects(input: Input, terminal: Terminal): Promise<Loa
       const { readLive } = await import("./live-cluster.ts");
       return await readLive(input, progress);
     }
-    const { changes, skipped, issues } = await readInput(input.paths, {
+    const { changes, skipped, passedOver, issues } = await readInput(input.paths, {
       onProgress({ bytes, objects }) {
         progress.update(`reading: ${counted(objects, "object")}, ${megabytes(bytes)}`);
       },
     });
     progress.done();
     tellSkipped(skipped, terminal);
+    tellPassedOver(passedOver, terminal);
     return { changes, issues };
   } catch (error) {
     if (error instanceof InputError) throw new UsageError(error.message, "");
@@ -137,4 +140,20 @@ function tellSkipped(skipped: ReadonlyMap<string, number>, { tell, messages }: T
   const named = kinds.map(([kind, count]) => `${printable(kind)} ${thousands(count)}`).join(", ");
   tell(messages.paint("faint", `skipped ${counted(total, "object")} of other kinds: ${named}`));
   tell("\n");
+}
+
+/** One line for each directory that has directories: like `kubectl`, nobody goes into those. */
+function tellPassedOver(
+  passedOver: ReadonlyMap<string, readonly string[]>,
+  { tell, messages }: Terminal,
+): void {
+  for (const [path, inner] of passedOver) {
+    const directories = inner.length === 1 ? "subdirectory" : "subdirectories";
+    const rest = inner.length - SUBDIRECTORIES_NAMED_MAX;
+    const names = inner.slice(0, SUBDIRECTORIES_NAMED_MAX).join(", ");
+    const named = `${names}${rest > 0 ? ` and ${thousands(rest)} more` : ""}`;
+    const text = `skipped ${thousands(inner.length)} ${directories} of ${path}: ${named}`;
+    tell(messages.paint("faint", `${printable(text)}; name those that count too`));
+    tell("\n");
+  }
 }

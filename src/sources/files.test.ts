@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -45,6 +45,22 @@ describe("reading input", () => {
     const single = await file("single", dump(pod("e")));
     const input = await readInput([single, "-", inner], { stdin: chunks(dump(pod("f"))) });
     assert.deepEqual(keys(input), ["e", "f", "a", "b", "c"].map((name) => `default/${name}`));
+  });
+
+  test("says which directories in a directory it did not go into", async () => {
+    const outer = join(folder, "outer");
+    for (const name of ["b", "a", ".git", "..data"]) {
+      await mkdir(join(outer, name), { recursive: true });
+    }
+    await file("outer/pod.yaml", dump(pod("a")));
+    await file("outer/a/pod.yaml", dump(pod("b")));
+    await symlink(join(folder, "nowhere"), join(outer, "link"));
+    const told = async (...paths: string[]) => [...(await readInput(paths)).passedOver];
+    assert.deepEqual(await told(outer), [[outer, ["a", "b"]]]);
+    assert.deepEqual(await told(outer, `${outer}/a/`), [[outer, ["b"]]]);
+    await rm(join(outer, "pod.yaml"));
+    const message = /outer: the directory has no .* file; name those in it: a, b$/;
+    await assert.rejects(readInput([outer]), { message });
   });
 
   test("counts objects of other kinds, sorted by kind", async () => {

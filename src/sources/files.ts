@@ -2,7 +2,7 @@
 // command.
 
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { compareBytes } from "../lib/order.ts";
 import type { Issue } from "../model/issue.ts";
 import type { ObjectChange } from "../model/objects.ts";
@@ -19,6 +19,8 @@ export interface Input {
   readonly changes: ObjectChange[];
   /** How many objects of other kinds were passed over, by kind, sorted. */
   readonly skipped: ReadonlyMap<string, number>;
+  /** Directories in the directories that were read, which are not gone into: names, by path. */
+  readonly passedOver: ReadonlyMap<string, readonly string[]>;
   /** Of what is no object (`object` is then `FILE:LINE`), and of duplicates. */
   readonly issues: Issue[];
 }
@@ -50,7 +52,13 @@ export async function readInput(
   }
   const input = new InputBuilder();
   let bytes = 0;
-  for (const file of (await Promise.all(paths.map(filesAt))).flat()) {
+  const places = await Promise.all(paths.map(filesAt));
+  const named = new Set(paths.map((path) => resolve(path)));
+  for (const [i, { inner }] of places.entries()) {
+    const path = paths[i] as string;
+    input.passOver(path, inner.filter((name) => !named.has(resolve(path, name))));
+  }
+  for (const file of places.flatMap(({ files }) => files)) {
     const name = file === STDIN ? "standard input" : file;
     const reader = new DocumentReader(name, (raw) => sortRaw(raw, name, input));
     for await (const chunk of streamOf(file, options)) {
@@ -68,7 +76,12 @@ class InputBuilder implements ObjectSink {
   objects = 0;
   readonly #versions = new NewestVersions();
   readonly #skipped = new Map<string, number>();
+  readonly #passedOver = new Map<string, readonly string[]>();
   readonly #issues: Issue[] = [];
+
+  passOver(path: string, inner: readonly string[]): void {
+    if (inner.length > 0) this.#passedOver.set(path, inner);
+  }
 
   object({ change, version }: FileObject): void {
     this.objects++;
@@ -89,26 +102,42 @@ class InputBuilder implements ObjectSink {
     return {
       changes: this.#versions.changes(),
       skipped: new Map(skipped),
+      passedOver: this.#passedOver,
       issues: [...this.#issues, ...this.#versions.issues()],
     };
   }
 }
 
+interface FilesAt {
+  readonly files: readonly string[];
+  /** Directories in it, those that are hidden or a volume's (`..data`) left out. */
+  readonly inner: readonly string[];
+}
+
 /** The files that a path stands for. */
-async function filesAt(path: string): Promise<string[]> {
-  if (path === STDIN) return [STDIN];
+async function filesAt(path: string): Promise<FilesAt> {
+  if (path === STDIN) return { files: [STDIN], inner: [] };
   const found = await attempt(path, () => stat(path));
-  if (!found.isDirectory()) return [path];
+  if (!found.isDirectory()) return { files: [path], inner: [] };
   const names = await attempt(path, () => readdir(path));
   const files: string[] = [];
+  const inner: string[] = [];
   for (const name of names.sort(compareBytes)) {
-    if (!isObjectFile(name)) continue;
     const file = join(path, name);
-    if (!(await attempt(file, () => stat(file))).isDirectory()) files.push(file);
+    if (await isDirectory(file, name)) inner.push(name);
+    else if (isObjectFile(name)) files.push(file);
   }
-  if (files.length > 0) return files;
+  const shown = inner.filter((name) => !name.startsWith("."));
+  if (files.length > 0) return { files, inner: shown };
   const problem = "the directory has no *.yaml, *.yml or *.json file";
-  throw new InputError(`${path}: ${problem}; check the path`);
+  const remedy = shown.length === 0 ? "check the path" : `name those in it: ${shown.join(", ")}`;
+  throw new InputError(`${path}: ${problem}; ${remedy}`);
+}
+
+/** What is not read anyway may be a link to nowhere. */
+async function isDirectory(file: string, name: string): Promise<boolean> {
+  if (isObjectFile(name)) return (await attempt(file, () => stat(file))).isDirectory();
+  return (await stat(file).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 async function* streamOf(

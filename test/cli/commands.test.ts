@@ -69,6 +69,12 @@ describe("sluice plan", () => {
     assert.equal(stderr, "skipped 1 object of other kinds: Endpoints 1\n");
   });
 
+  test("says which directories of a directory it did not read", () => {
+    const { stderr } = sluice(["plan", "-f", "examples", "-f", "examples/cluster"]);
+    const told = "skipped 2 subdirectories of examples: grown, split; name those that count too\n";
+    assert.equal(stderr, told);
+  });
+
   test("plans what is right beside a refused policy, and exits with 1 [2.1]", () => {
     const { exit, stdout, stderr } = sluice(["plan", "-f", "-", ...EXAMPLE, "-o", "json"], {
       stdin: BROKEN,
