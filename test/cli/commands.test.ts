@@ -40,7 +40,7 @@ describe("sluice plan", () => {
   });
 
   test("writes documents that the schema accepts, the same in JSON and YAML", () => {
-    for (const more of [[], ["--node", "gateway-1"], ["--node", "nobody", "--rows", "all"]]) {
+    for (const more of [[], ["--node", "gateway-1"], ["--node", "worker-1", "--rows", "all"]]) {
       const json = sluice(["plan", ...EXAMPLE, ...more, "-o", "json"]);
       assert.deepEqual([json.exit, json.stderr], [0, ""]);
       const document = JSON.parse(json.stdout);
@@ -67,6 +67,25 @@ describe("sluice plan", () => {
     assert.equal(exit, 0);
     assert.match(stdout, /12 endpoints/);
     assert.equal(stderr, "skipped 1 object of other kinds: Endpoints 1\n");
+  });
+
+  test("refuses a node that nothing names, with the one that was meant [6.8]", () => {
+    const slip = sluice(["plan", ...EXAMPLE, "--node", "gatewy-1"]);
+    assert.deepEqual([slip.exit, slip.stdout], [2, ""]);
+    assert.match(slip.stderr, /no node 'gatewy-1' among \d+ nodes.*\nDid you mean gateway-1[,?]/);
+    const other = sluice(["plan", ...EXAMPLE, "--node", "elsewhere"]);
+    assert.match(other.stderr, /\nKnown are gateway-1, gateway-2, /);
+    // Pods may name a node without an object, and without nodes every name is as good.
+    const pod = JSON.stringify({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "a" },
+      spec: { nodeName: "bare" },
+      status: { podIP: "10.9.9.9" },
+    });
+    const bare = sluice(["plan", "-f", "-", ...EXAMPLE, "--node", "bare"], { stdin: pod });
+    assert.deepEqual([bare.exit, bare.stderr], [0, ""]);
+    assert.equal(sluice(["plan", "-f", "examples/policy.yaml", "--node", "any"]).exit, 0);
   });
 
   test("says which directories of a directory it did not read", () => {
