@@ -47,7 +47,8 @@ export const COMMANDS: readonly Command[] = [
       "Reads policies, pods, nodes and what belongs to them, and shows what they mean: per " +
         "policy the gateways, their egress IPs and how many endpoints each one serves; then how " +
         "full the maps are and how many SNAT ports every endpoint has.",
-      "With --node also every row of that node's policy map.",
+      "With --node also every row of that node's policy map, with egress IPs where that node is " +
+        "the gateway; -o json shows what the map holds.",
     ],
     options: [
       ...INPUT,
@@ -199,7 +200,8 @@ export const COMMANDS: readonly Command[] = [
     summary: "what stands in this node's policy maps in the kernel",
     description: [
       "list: every entry of the policy maps that are pinned in a directory, sorted, whether " +
-        "Sluice or Cilium wrote them. Nothing is changed.",
+        "Sluice or Cilium wrote them. Nothing is changed. The table shows an egress IP only " +
+        "where this node is the gateway; -o json shows what the maps hold.",
       "It asks the running kernel, so it needs root and libbpf 1 (Debian: libbpf1).",
     ],
     options: [

@@ -1,5 +1,8 @@
 // `sluice map`: what stands in this node's policy maps.
 
+import { networkInterfaces } from "node:os";
+import type { Address } from "../net/address.ts";
+import { parseAddress } from "../net/address.ts";
 import { decodeRows } from "../plan/map-layout.ts";
 import type { ListedMap } from "../plan/render-map.ts";
 import { compareMapRows, renderMaps, writeMaps } from "../plan/render-map.ts";
@@ -21,8 +24,15 @@ export async function run(args: Arguments, { screen, emit }: Terminal): Promise<
     );
   }
   if (args.choice("output", ["table", "json"]) === "json") writeMaps(maps, emit);
-  else renderMaps(maps, screen, emit);
+  else renderMaps(maps, localAddresses(), screen, emit);
   return EXIT.ok;
+}
+
+/** Every address of this machine. */
+function localAddresses(): ReadonlySet<Address> {
+  const all = Object.values(networkInterfaces()).flatMap((one) => one ?? []);
+  const addresses = all.map(({ address }) => parseAddress(address));
+  return new Set(addresses.filter((address) => address !== undefined));
 }
 
 async function read(directory: string): Promise<FoundMap[]> {

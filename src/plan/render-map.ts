@@ -6,6 +6,7 @@ import type { Emit, Screen } from "../lib/screen.ts";
 import type { Column } from "../lib/table.ts";
 import { renderTable } from "../lib/table.ts";
 import { counted, printable, thousands } from "../lib/text.ts";
+import type { Address } from "../net/address.ts";
 import { renderAddress } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 import {
@@ -18,7 +19,7 @@ import {
 } from "../net/prefix.ts";
 import { shortList, writeDocument } from "./document.ts";
 import type { MapRow } from "./map-layout.ts";
-import { gatewayIPCell } from "./render-plan.ts";
+import { gatewayCells, renderLegend } from "./row-cells.ts";
 
 export interface ListedMap {
   readonly name: string;
@@ -35,8 +36,18 @@ export function compareMapRows(a: MapRow, b: MapRow): number {
   );
 }
 
-/** The maps one after the other, with how full each is. */
-export function renderMaps(maps: readonly ListedMap[], screen: Screen, emit: Emit): void {
+/**
+ * The maps one after the other, with how full each is. `local`: the addresses of the machine whose
+ * maps these are; where none is a gateway's, this may be no gateway, or not the node's own network.
+ */
+export function renderMaps(
+  maps: readonly ListedMap[],
+  local: ReadonlySet<Address>,
+  screen: Screen,
+  emit: Emit,
+): void {
+  const rows = maps.flatMap((map) => map.rows);
+  const own = rows.some(({ gatewayIP }) => local.has(gatewayIP)) ? local : undefined;
   for (const [i, { path, maxEntries, rows }] of maps.entries()) {
     if (i > 0) emit("\n");
     const room = `${counted(rows.length, "row")}, room for ${thousands(maxEntries)}`;
@@ -45,12 +56,15 @@ export function renderMaps(maps: readonly ListedMap[], screen: Screen, emit: Emi
     const withIfindex = rows[0]?.ifindex !== null;
     const table = {
       columns: withIfindex ? [...COLUMNS, IFINDEX] : COLUMNS,
-      rows: rows.map((row) => cells(row, screen)),
+      rows: rows.map((row) => cells(row, own, screen)),
       size: rows.length,
       seeAll: "-o json",
     };
     renderTable(table, screen, emit);
   }
+  if (rows.length === 0) return;
+  emit("\n");
+  renderLegend(screen, emit);
 }
 
 const COLUMNS: readonly Column[] = [
@@ -61,13 +75,14 @@ const COLUMNS: readonly Column[] = [
 ];
 const IFINDEX: Column = { title: "IF", align: "right" };
 
-function cells(row: MapRow, screen: Screen): string[] {
+function cells(row: MapRow, own: ReadonlySet<Address> | undefined, screen: Screen): string[] {
+  const { egressIP, gatewayIP, ifindex } = gatewayCells(row, own, screen);
   return [
     renderSource(row.source),
     renderPrefix(row.destination),
-    renderAddress(row.egressIP),
-    gatewayIPCell(row.gatewayIP, screen),
-    ...(row.ifindex === null ? [] : [String(row.ifindex)]),
+    egressIP,
+    gatewayIP,
+    ...(row.ifindex === null ? [] : [ifindex]),
   ];
 }
 

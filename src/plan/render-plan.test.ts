@@ -70,16 +70,31 @@ SNAT ports  64,512 per egress IP, protocol and destination
     assert.ok(lines.includes("  gw-2  unknown            3    60%  ######"));
   });
 
-  test("adds the rows of the node, as they are in its map", () => {
+  test("adds the rows of the node, with egress IPs where it uses them [6.5, 7.2, 7.7]", () => {
+    const gatewayIP = address("10.0.0.1");
     const rows = streamOf([
-      row("10.1.0.1", "203.0.113.0/24"),
-      row("10.1.0.2", "203.0.113.0/24", { egressIP: null, gatewayIP: address("0.0.0.0") }),
+      row("10.1.0.1", "203.0.113.0/24", { gatewayIP }),
+      row("10.1.0.2", "203.0.113.0/24", { gatewayIP: address("10.0.0.2") }),
+      row("10.1.0.3", "203.0.113.0/24", { gatewayIP, egressIP: null, ifindex: null }),
+      row("10.1.0.3", "203.0.113.1/32", { gatewayIP: address("0.0.0.1") }),
+      row("10.1.0.4", "203.0.113.0/24", { gatewayIP: address("0.0.0.0") }),
+      row("10.1.0.5", "203.0.113.0/24", { gatewayIP, egressIP: address("0.0.0.0") }),
     ]);
-    assert.match(
-      drawn({ ...PLAN, node: "gw-1", rows }),
-      / {2}10\.1\.0\.2 {2}203\.0\.113\.0\/24 {2}unknown {4}0\.0\.0\.0 {6}5 {2}p\n/,
-    );
+    const text = drawn({ ...PLAN, node: "gw-1", rows });
+    const table = `  SOURCE    DESTINATION     EGRESS IP  GATEWAY IP       IF  POLICY
+  10.1.0.1  203.0.113.0/24  192.0.2.1  10.0.0.1          5  p
+  10.1.0.2  203.0.113.0/24  –          10.0.0.2          –  p
+  10.1.0.3  203.0.113.0/24  unknown    10.0.0.1    unknown  p
+  10.1.0.3  203.0.113.1/32  –          excluded          –  p
+  10.1.0.4  203.0.113.0/24  –          drop              –  p
+  10.1.0.5  203.0.113.0/24  none       10.0.0.1          5  p
+  – no egress IP of this node is used · excluded (0.0.0.1) leaves by the ordinary path · drop`;
+    assert.ok(text.includes(table), text);
     assert.match(drawn({ ...PLAN, node: "x", rows: streamOf([]) }), /Policy rows {2}0 on x\n/);
+    const wide = drawn({ ...PLAN, node: "gw-1", rows }, PLAIN, true);
+    assert.match(wide, /IF {2}POLICY {2}ENDPOINT {4}GATEWAY\n/);
+    assert.match(wide, / {2}10\.1\.0\.2 .* 10\.0\.0\.2 .* p {7}shop\/web-2 {2}gw-2\n/);
+    assert.match(wide, / {2}10\.1\.0\.3 .* excluded .* p {7}shop\/web-3\n/);
   });
 
   test("cuts long lists on a terminal only, and says how many are left out", () => {

@@ -16,7 +16,7 @@ import type { Assignment, Condition, Plan, PlanGateway, PlanPolicy } from "./pla
 import { barCells, renderCapacity, renderHeading } from "./render-capacity.ts";
 import { paragraph, renderIssues, renderObjectIssues } from "./render-issues.ts";
 import type { Row } from "./row.ts";
-import { DROP_GATEWAY, EXCLUDED_GATEWAY } from "./row.ts";
+import { gatewayCells, renderLegend } from "./row-cells.ts";
 
 /** `wide`: more columns, and who is assigned where. */
 export interface PlanPicture {
@@ -36,7 +36,7 @@ export function renderPlan(plan: Plan, { wide }: PlanPicture, screen: Screen, wr
   if (plan.policies.length === 0) emit("No policy is in force.\n");
   emit("\n");
   if (wide) renderAssignments(plan.assignments, screen, emit);
-  if (plan.rows !== undefined) renderRows(plan.rows, plan.node ?? "", screen, emit);
+  renderRows(plan, { wide }, screen, emit);
   renderCapacity(plan.capacity, screen, emit);
   renderIssues([...others], screen, emit);
 }
@@ -51,7 +51,7 @@ function renderPolicy(
   renderTerms(policy, screen, emit);
   if (gateways.length > 0) {
     const columns = wide ? [...WIDE_GATEWAY_COLUMNS, ...GATEWAY_COLUMNS] : GATEWAY_COLUMNS;
-    const rows = gateways.map((gateway) => gatewayCells(gateway, { policy, wide }, screen));
+    const rows = gateways.map((gateway) => entryCells(gateway, { policy, wide }, screen));
     renderTable({ columns, rows, size: rows.length, seeAll: "-o wide" }, screen, emit);
     emit("\n");
   }
@@ -93,7 +93,7 @@ const WIDE_GATEWAY_COLUMNS: readonly Column[] = [
   { title: "INTERFACE" },
 ];
 
-function gatewayCells(
+function entryCells(
   { node, endpoints, egressIPs, entry, gatewayIP, interface: device }: PlanGateway,
   { policy, wide }: { readonly policy: PlanPolicy; readonly wide: boolean },
   screen: Screen,
@@ -162,40 +162,60 @@ const ROW_COLUMNS: readonly Column[] = [
   { title: "IF", align: "right" },
   { title: "POLICY" },
 ];
+const WIDE_ROW_COLUMNS: readonly Column[] = [{ title: "ENDPOINT" }, { title: "GATEWAY" }];
 
-function renderRows(
-  rows: NonNullable<Plan["rows"]>,
-  node: string,
-  screen: Screen,
-  emit: Emit,
-): void {
+function renderRows(plan: Plan, { wide }: PlanPicture, screen: Screen, emit: Emit): void {
+  const { rows, node = "" } = plan;
+  if (rows === undefined) return;
   renderHeading("Policy rows", `${thousands(rows.size)} on ${printable(node)}`, screen, emit);
   if (rows.size === 0) return;
+  const names = namesOf(plan, { wide });
   const table = {
-    columns: ROW_COLUMNS,
-    rows: mapped(rows, (row) => rowCells(row, screen)),
+    columns: wide ? [...ROW_COLUMNS, ...WIDE_ROW_COLUMNS] : ROW_COLUMNS,
+    rows: mapped(rows, (row) => [
+      ...rowCells(row, names.own, screen),
+      ...(wide ? [endpointCell(row, names), nodeCell(row, names)] : []),
+    ]),
     size: rows.size,
     seeAll: "-o wide or -o json",
   };
   renderTable(table, screen, emit);
+  renderLegend(screen, emit);
   emit("\n");
 }
 
-function rowCells(row: Row, screen: Screen): string[] {
-  const unknown = screen.paint("faint", "unknown");
-  return [
-    renderAddress(row.source),
-    renderPrefix(row.destination),
-    row.egressIP === null ? unknown : renderAddress(row.egressIP),
-    gatewayIPCell(row.gatewayIP, screen),
-    row.ifindex === null ? unknown : String(row.ifindex),
-    printable(row.policy),
-  ];
+/** What rows name by address. */
+interface Names {
+  /** Gateway IPs of the node whose rows these are. */
+  readonly own: ReadonlySet<Address>;
+  readonly nodes: ReadonlyMap<Address, string>;
+  /** Empty unless wide: there may be many. */
+  readonly endpoints: ReadonlyMap<Address, string>;
 }
 
-/** As in the map; colour tells drops and exclusions from gateways. */
-export function gatewayIPCell(gatewayIP: Address, screen: Screen): string {
-  const text = renderAddress(gatewayIP);
-  if (gatewayIP === DROP_GATEWAY) return screen.paint("error", text);
-  return gatewayIP === EXCLUDED_GATEWAY ? screen.paint("faint", text) : text;
+function namesOf({ node, policies, assignments }: Plan, { wide }: PlanPicture): Names {
+  const gateways = policies.flatMap((policy) => policy.gateways);
+  const endpoints = new Map<Address, string>();
+  for (const { endpoint, addresses } of wide ? assignments : []) {
+    for (const one of addresses) endpoints.set(one, `${endpoint.namespace}/${endpoint.name}`);
+  }
+  return {
+    own: new Set(gateways.filter((one) => one.node === node).map((one) => one.gatewayIP)),
+    nodes: new Map(gateways.map((one) => [one.gatewayIP, one.node])),
+    endpoints,
+  };
+}
+
+function rowCells(row: Row, own: ReadonlySet<Address>, screen: Screen): string[] {
+  const { egressIP, gatewayIP, ifindex } = gatewayCells(row, own, screen);
+  const pair = [renderAddress(row.source), renderPrefix(row.destination)];
+  return [...pair, egressIP, gatewayIP, ifindex, printable(row.policy)];
+}
+
+function endpointCell({ source }: Row, { endpoints }: Names): string {
+  return printable(endpoints.get(source) ?? "");
+}
+
+function nodeCell({ gatewayIP }: Row, { nodes }: Names): string {
+  return printable(nodes.get(gatewayIP) ?? "");
 }

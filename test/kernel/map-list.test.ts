@@ -51,17 +51,20 @@ kernelTest("shows entries that another program wrote, sorted [7.5]", () => {
     stdout,
     `${directory}/cilium_egress_gw_policy_v4  2 rows, ${room}
   SOURCE IP  DESTINATION CIDR  EGRESS IP   GATEWAY IP
-  10.0.1.9   203.0.113.0/24    0.0.0.0     0.0.0.1
+  10.0.1.9   203.0.113.0/24    –           excluded
   10.0.1.10  0.0.0.0/0         192.0.2.10  192.168.1.1
 
 ${directory}/cilium_egress_gw_policy_v4_v2  2 rows, ${room}
   SOURCE IP  DESTINATION CIDR  EGRESS IP   GATEWAY IP   IF
-  10.0.1.9   203.0.113.0/24    0.0.0.0     0.0.0.1       0
+  10.0.1.9   203.0.113.0/24    –           excluded      –
   10.0.1.10  0.0.0.0/0         192.0.2.10  192.168.1.1  12
 
 ${directory}/cilium_egress_gw_policy_v6  1 row, ${room}
   SOURCE IP    DESTINATION CIDR    EGRESS IP      GATEWAY IP   IF
   2001:db8::5  2001:db8:aa00::/41  2001:db8:f::1  192.168.1.1  12
+
+  – no egress IP of this node is used · excluded (0.0.0.1) leaves by the ordinary path · drop \
+(0.0.0.0) has no gateway
 `,
   );
 });
