@@ -51,4 +51,4 @@ sluice 1 diff "${change[@]}" --distribution rendezvous | sed -n '1,3p;/ENDPOINT 
 chapter 'What next' \
   'Your own cluster, without touching it:' \
   '' \
-  '  kubectl get cegp,pods,nodes,namespaces -A -o yaml | bin/sluice plan -f -'
+  '  bin/sluice plan --kubeconfig ~/.kube/config'

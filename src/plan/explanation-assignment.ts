@@ -65,7 +65,7 @@ function nearest(nodes: readonly NearNode[]): string {
 }
 
 function unknownEgress(node: string): string {
-  return `egress IP unknown, no NodeState describes ${node} [6.8]`;
+  return `egress IP unknown, no NodeState describes ${node} (kubectl get nodestates) [6.8]`;
 }
 
 function renderEgress({ rule, addresses, interface: device, problem }: EgressExplanation): string {

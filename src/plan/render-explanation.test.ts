@@ -222,7 +222,7 @@ policy partner covers it with 198.51.100.0/24 and rendezvous gives the endpoint 
     egressGateways[0]  gw=1 resolves to gw-1, 192.168.1.1; egress IP 192.0.2.10 on eth1, of the
                        default route [6.3]
     egressGateways[1]  gw=2 resolves to gw-2, 192.168.1.2; egress IP unknown, no NodeState describes
-                       gw-2 [6.8]
+                       gw-2 (kubectl get nodestates) [6.8]
     egressGateways[2]  gw=3 matches no node: left out; nearest gw-1 (gw=3 fails: gw is 1), gw-2
                        (gw=3 fails: gw is 2), worker-1 (gw=3 fails: no label gw)
  4. Distribution of internet: round-robin, the default [5.1, 5.6]
@@ -239,7 +239,7 @@ policy partner covers it with 198.51.100.0/24 and rendezvous gives the endpoint 
     egressGateways[0]  gw=1 resolves to gw-1, 192.168.1.1; egress IP 192.0.2.10 on eth1, of the
                        default route [6.3]
     egressGateways[1]  gw=2 resolves to gw-2, 192.168.1.2; egress IP unknown, no NodeState describes
-                       gw-2 [6.8]
+                       gw-2 (kubectl get nodestates) [6.8]
  7. Distribution of partner: rendezvous, its annotation [5.3, 5.6]
     uid         web-1; the highest score wins
     2545092699  gw-1, key gw-1||: wins

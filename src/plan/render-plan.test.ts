@@ -48,6 +48,7 @@ describe("a plan for people", () => {
   NODE  EGRESS IP  ENDPOINTS  SHARE
   gw-1  192.0.2.1          2    40%  ████████
   gw-2  unknown            3    60%  ████████████
+  unknown: the input has no NodeState of the node; see kubectl get nodestates -o yaml
 
 Map fill  100 entries per map, the rows that each node needs
 

@@ -53,6 +53,7 @@ function renderPolicy(
     const columns = wide ? [...WIDE_GATEWAY_COLUMNS, ...GATEWAY_COLUMNS] : GATEWAY_COLUMNS;
     const rows = gateways.map((gateway) => entryCells(gateway, { policy, wide }, screen));
     renderTable({ columns, rows, size: rows.length, seeAll: "-o wide" }, screen, emit);
+    if (gateways.some(({ egressIPs }) => egressIPs === null)) renderUnknown(screen, emit);
     emit("\n");
   }
   renderObjectIssues(issues, screen, emit);
@@ -107,6 +108,14 @@ function entryCells(
   ];
   const deviceCell = device === null ? screen.paint("faint", "unknown") : printable(device);
   return wide ? [String(entry), renderAddress(gatewayIP), deviceCell, ...cells] : cells;
+}
+
+/** Rule 6.8, and what to do about it. */
+function renderUnknown(screen: Screen, emit: Emit): void {
+  const text =
+    "unknown: the input has no NodeState of the node; see kubectl get nodestates -o yaml";
+  const marks = { first: "  ", rest: "  " };
+  paragraph(text, marks, screen, (line) => emit(screen.paint("faint", line)));
 }
 
 /** `192.0.2.1, 2001:db8::1`, `none` where traffic is dropped, `unknown` where nobody can say. */

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { ROOT, temporaryFolder } from "../support/run-cli.ts";
 import { binary, missingForCluster } from "./binaries.ts";
 import { addPod, policy, prepareCluster } from "./controlled.ts";
+import { agentLogin, kubectlAs, nodeState } from "./installed.ts";
 
 test("kubectl sluice", { skip: missingForCluster() ?? false }, async (t) => {
   const cluster = await prepareCluster(t);
@@ -36,6 +37,23 @@ test("kubectl sluice", { skip: missingForCluster() ?? false }, async (t) => {
     const named = run(["plan"], { KUBECONFIG: cluster.kubeconfig, HOME: "/nowhere" });
     assert.equal(named.stdout, home.stdout);
     assert.equal(run(["plan"], { HOME: "/nowhere" }).status, 2);
+  });
+
+  await t.test("reads what README's pipe gives it, egress IPs included [6.8]", async () => {
+    const agent = await agentLogin(cluster, "gw-1");
+    const { status, ...head } = nodeState("gw-1");
+    const routes = { defaultRoutes: [{ family: "IPv4", interface: "eth0" }] };
+    const state = { ...head, status: { ...status, ...routes } };
+    const created = await kubectlAs(cluster, agent)(["create", "-f", "-"], state);
+    assert.equal(created.exit, 0, created.stderr);
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    const [pipe] = /^kubectl get .* \| sluice plan -f -$/m.exec(readme) ?? [];
+    const path = [join(ROOT, "bin"), dirname(binary("kubectl")), process.env["PATH"]].join(":");
+    const env = { PATH: path, LANG: "C.UTF-8", HOME: folder };
+    const run = spawnSync("bash", ["-o", "pipefail", "-c", pipe ?? ""], { encoding: "utf8", env });
+    assert.equal(run.status, 0, run.stderr);
+    assert.match(run.stdout, /\n {2}gw-1 {2}192\.0\.2\.7 /);
+    assert.match(run.stdout, /\n {2}gw-2 {2}unknown .*\n {2}unknown: .* no NodeState .*nodestates/);
   });
 
   await t.test("consolidates the policies of a live cluster, and nobody moves [7.3]", async () => {
