@@ -42,11 +42,12 @@ const WRONG_USAGE = "2  wrong usage, or input that cannot be read";
 export const COMMANDS: readonly Command[] = [
   {
     name: "plan",
-    summary: "which gateway every endpoint uses, and the rows that a node holds",
+    summary: "the gateways and egress IPs of policies, and the rows of a node",
     description: [
       "Reads policies, pods, nodes and what belongs to them, and shows what they mean: per " +
         "policy the gateways, their egress IPs and how many endpoints each one serves; then how " +
         "full the maps are and how many SNAT ports every endpoint has.",
+      "With -o wide also which gateway every endpoint uses; -o json has the same for programs.",
       "With --node also every row of that node's policy map, with egress IPs where that node is " +
         "the gateway; -o json shows what the map holds.",
     ],
@@ -64,6 +65,10 @@ export const COMMANDS: readonly Command[] = [
       {
         command: "sluice plan -f examples/cluster -f examples/policy.yaml",
         does: "plans the example cluster",
+      },
+      {
+        command: "sluice plan -f examples/cluster -f examples/policy.yaml -o wide",
+        does: "adds which gateway every endpoint uses",
       },
       {
         command: "sluice plan -f examples/cluster -f examples/policy.yaml --node gateway-1",
