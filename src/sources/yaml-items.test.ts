@@ -172,10 +172,13 @@ describe("YAML", () => {
     assert.equal(read(LIST, { literalBytes: LIST.length - 1 }).splits, 1);
   });
 
-  test("reads YAML 1.2: times and yes are text, << merges", () => {
+  test("reads what kubectl reads: times are text, yes is a boolean, << merges", () => {
     const text = "time: 2024-05-01\nyes: on\nhex: 0x10\nbase: &b {a: 1}\nmore: {<<: *b, c: 2}\n";
     assert.deepEqual(read(text).values, [
-      { time: "2024-05-01", yes: "on", hex: 16, base: { a: 1 }, more: { a: 1, c: 2 } },
+      { time: "2024-05-01", true: true, hex: 16, base: { a: 1 }, more: { a: 1, c: 2 } },
+    ]);
+    assert.deepEqual(read("[y, No, 'yes', nod, 1:20]\n").values, [
+      [true, false, "yes", "nod", "1:20"],
     ]);
   });
 

@@ -1,6 +1,7 @@
 // Parses pieces of YAML with js-yaml, and says in which line of the file a mistake is.
 
-import { CORE_SCHEMA, defineScalarTag, loadAll, mergeTag, strTag, YAMLException } from "js-yaml";
+import { boolYaml11Tag, CORE_SCHEMA, defineScalarTag } from "js-yaml";
+import { loadAll, mergeTag, strTag, YAMLException } from "js-yaml";
 import type { LoadOptions } from "js-yaml";
 import type { Place } from "./input-error.ts";
 import { inputErrorAt } from "./input-error.ts";
@@ -17,10 +18,10 @@ const ownText = defineScalarTag("tag:yaml.org,2002:str", {
   identify: strTag.identify,
 });
 
-// YAML 1.2's core schema: times stay text, `yes` and `on` are no booleans. `<<` is what kubectl
-// accepts beside it.
+// YAML 1.2's core schema, in which times stay text, and what kubectl has beside it: `<<`, and the
+// booleans of YAML 1.1. A label `yes` without quotes is none there, so it must be none here.
 const OPTIONS: LoadOptions = {
-  schema: CORE_SCHEMA.withTags(ownText, mergeTag),
+  schema: CORE_SCHEMA.withTags(ownText, mergeTag, boolYaml11Tag),
   maxAliases: ALIASES_MAX,
 };
 

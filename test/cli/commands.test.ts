@@ -123,6 +123,13 @@ describe("sluice validate", () => {
     assert.match(stdout, / {4}→ Write address and mask/);
   });
 
+  test("refuses a label that is a boolean to kubectl, and says to quote it [2.1]", () => {
+    const label = BROKEN.replace("podSelector: {}", "podSelector: {matchLabels: {enabled: yes}}");
+    const { exit, stdout } = sluice(["validate", "-f", "-"], { stdin: label });
+    assert.equal(exit, 1);
+    assert.match(stdout, /matchLabels\.enabled\n {4}must be text, .*; quote the word, as in "yes"/);
+  });
+
   test("warns of a policy that selects none of the input's pods [2.4]", () => {
     const idle = BROKEN.replace("203.0.113.0]", "203.0.113.0/24]").replace(
       "podSelector: {}",

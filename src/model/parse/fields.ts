@@ -191,8 +191,9 @@ export class Fields {
 
   #string(value: unknown, key: string, index: number): string | undefined {
     if (typeof value === "string") return value;
-    const scalar = typeof value === "number" || typeof value === "boolean";
-    const remedy = scalar ? `; quote it: ${show(String(value))}` : "";
+    let remedy = typeof value === "number" ? `; quote it: ${show(String(value))}` : "";
+    // YAML has eleven words for each.
+    if (typeof value === "boolean") remedy = '; quote the word, as in "yes" or "true"';
     this.note("InvalidField", `must be text, not ${show(value)}${remedy}`, key, index);
     return undefined;
   }

@@ -226,7 +226,7 @@ describe("a policy is refused", () => {
       'InvalidField spec.selectors[0].podSelector.matchLabels["a.io/b"]: ' +
         'must be text, not the number 1; quote it: "1"',
       "InvalidField spec.selectors[0].podSelector.matchLabels.c: " +
-        'must be text, not the boolean true; quote it: "true"',
+        'must be text, not the boolean true; quote the word, as in "yes" or "true"',
     ]);
   });
 });
