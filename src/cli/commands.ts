@@ -92,7 +92,7 @@ export const COMMANDS: readonly Command[] = [
     description: [
       "Plans both sides and compares: endpoints that move, start or stop using a gateway, " +
         "gateways that change their addresses, and how the maps fill. Endpoints are matched by " +
-        "the pod's UID.",
+        "the pod's UID. Each side is a whole state: what is not named on it is not there.",
       "Established connections stay where they began; what moves is new connections.",
     ],
     options: [

@@ -1,6 +1,7 @@
 // `sluice diff`: what changes between two states of a cluster.
 
 import type { Place } from "../drivers/kube/access.ts";
+import type { Kind } from "../model/objects.ts";
 import { diffPlans, isEmptyDiff } from "../plan/diff.ts";
 import { writeDiff } from "../plan/diff-data.ts";
 import { renderDiff } from "../plan/render-diff.ts";
@@ -57,9 +58,39 @@ async function readSides(args: Arguments, terminal: Terminal): Promise<Sides> {
   const old: Input = place === undefined ? { kind: "files", paths: from } : live(place);
   const before = await loadObjects(old, terminal);
   const after = await loadObjects({ kind: "files", paths: to }, terminal);
-  if (place === undefined) return { before, after };
+  if (place === undefined) {
+    tellLack({ side: "--to", of: after, other: before, then: "stops or is dropped" }, terminal);
+    tellLack({ side: "--from", of: before, other: after, then: "starts" }, terminal);
+    return { before, after };
+  }
   const changes = overlay(before.changes, after.changes);
   return { before, after: { changes, issues: [...before.issues, ...after.issues] } };
+}
+
+const ENDPOINT_KINDS: readonly Kind[] = ["Pod", "CiliumEndpoint"];
+const NODE_KINDS: readonly Kind[] = ["Node", "CiliumNode"];
+
+/** Each side is a whole state: where one has no pods or no nodes at all, it was most likely cut. */
+function tellLack(
+  { side, of, other, then }: {
+    readonly side: string;
+    readonly of: LoadedObjects;
+    readonly other: LoadedObjects;
+    readonly then: string;
+  },
+  { tell, messages }: Terminal,
+): void {
+  const has = ({ changes }: LoadedObjects, kinds: readonly Kind[]) =>
+    changes.some(({ kind }) => kinds.includes(kind));
+  const lacks = (kinds: readonly Kind[]) => !has(of, kinds) && has(other, kinds);
+  const lacking = [
+    ...(lacks(ENDPOINT_KINDS) ? ["pods"] : []),
+    ...(lacks(NODE_KINDS) ? ["nodes"] : []),
+  ];
+  if (lacking.length === 0) return;
+  const remedy = `each side is a whole state: name the cluster's files with ${side} too`;
+  const note = `${side} has no ${lacking.join(" and no ")}, so everybody ${then}; ${remedy}`;
+  tell(`${messages.paint("warning", "sluice diff")}: ${note}\n`);
 }
 
 /** A refused object makes the answer doubtful: true if there is one, said with all its errors. */

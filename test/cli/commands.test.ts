@@ -187,6 +187,17 @@ describe("sluice diff", () => {
     assert.deepEqual([...new Set(targets)], ["gateway-4"]);
   });
 
+  test("says so when one side has no pods or nodes and the other has", () => {
+    const gone = sluice(["diff", ...OLD, "--to", "examples/policy.yaml"]);
+    assert.equal(gone.exit, 1);
+    assert.match(gone.stderr, /^sluice diff: --to has no pods and no nodes, so everybody stops/);
+    assert.match(gone.stderr, /: name the cluster's files with --to too\n$/);
+    const nodes = ["--to", "examples/policy.yaml", "--to", "examples/cluster/nodes.yaml"];
+    assert.match(sluice(["diff", ...OLD, ...nodes]).stderr, /--to has no pods, so everybody stops/);
+    const bare = sluice(["diff", "--from", "examples/policy.yaml", ...SAME]);
+    assert.match(bare.stderr, /--from has no pods and no nodes, so everybody starts;/);
+  });
+
   test("exits with 2 for errors in the objects, and says which side they are on", () => {
     const { exit, stderr } = sluice(["diff", ...OLD, ...SAME, "--to", "-"], { stdin: BROKEN });
     assert.equal(exit, 2);
