@@ -26,7 +26,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const extra = clusterCIDRs(args);
   const loaded = await loadCluster(inputOf(args), terminal);
   const view = loaded.cluster.view();
-  const endpoint = findEndpoint(pod, view.endpoints.values());
+  const endpoint = findEndpoint(pod, view.endpoints.values(), loaded.cluster.otherPods());
   const settings = { ...settingsOf(args), node: endpoint.node };
   const plan = planCluster(loaded, settings);
   const explanation = explain({

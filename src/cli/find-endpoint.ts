@@ -9,26 +9,51 @@ import { nearest } from "./suggest.ts";
 
 const CANDIDATES_MAX = 8;
 
-/** The one endpoint that `text` names. Throws UsageError, with candidates, for none or several. */
-export function findEndpoint(text: string, endpoints: Iterable<Endpoint>): Endpoint {
+/**
+ * The one endpoint that `text` names. Throws UsageError, with candidates, for none or several; for
+ * one of the pods that are none (`others`), with the reason.
+ */
+export function findEndpoint(
+  text: string,
+  endpoints: Iterable<Endpoint>,
+  others: Iterable<Endpoint>,
+): Endpoint {
   const all = [...endpoints];
-  const address = parseAddress(text);
-  const found = all.filter(
-    (one) =>
-      one.key === text ||
-      one.name === text ||
-      fullName(one) === text ||
-      (address !== undefined && one.addresses.includes(address)),
-  );
+  const isMeant = namedBy(text);
+  const found = all.filter(isMeant);
   const [only] = found;
-  if (only === undefined) throw unknown(text, all);
+  if (only === undefined) {
+    const pod = [...others].find(isMeant);
+    throw pod === undefined ? unknown(text, all) : noEndpoint(pod);
+  }
   if (found.length > 1) {
+    const names = new Set(found.map(fullName));
+    const which = names.size === found.length ? "namespace/name" : "UID";
     throw new UsageError(
       `'${text}' is ambiguous: ${counted(found.length, "endpoint")} match`,
-      `Give one of their UIDs:\n${listed(found)}`,
+      `Give the ${which} of one of them:\n${listed(found)}`,
     );
   }
   return only;
+}
+
+/** By name, namespace/name, UID or address. */
+function namedBy(text: string): (one: Endpoint) => boolean {
+  const address = parseAddress(text);
+  return (one) =>
+    one.key === text ||
+    one.name === text ||
+    fullName(one) === text ||
+    (address !== undefined && one.addresses.includes(address));
+}
+
+function noEndpoint(pod: Endpoint): UsageError {
+  const reason =
+    pod.addresses.length === 0
+      ? "it has no address, is finished or is on the host's network [3.5]"
+      : "the identity of its CiliumEndpoint is not known [3.2]";
+  const problem = `pod ${fullName(pod)} is no endpoint, so no policy concerns it: ${reason}`;
+  return new UsageError(problem, "");
 }
 
 function unknown(text: string, all: readonly Endpoint[]): UsageError {

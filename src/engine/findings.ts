@@ -36,7 +36,10 @@ export function gatewayFindings(state: PolicyState, engine: Engine): Finding {
     const selector = renderSelector(nodeSelector);
     unresolved.add(selector);
     const path = `${gatewayPath(policy, entry)}.nodeSelector`;
-    const message = `no node with an internal IPv4 address matches ${selector}; label one`;
+    const node = "no node with an internal IPv4 address";
+    // Where every node would match, there is none to label.
+    const all = nodeSelector.length === 0;
+    const message = all ? `${node} is known` : `${node} matches ${selector}; label one`;
     issues.push(issue("GatewayUnresolved", { object, path }, message));
   }
   for (const { gateway } of state.gateways) {

@@ -91,6 +91,11 @@ export class Cluster {
     return this.#endpoints.all().values();
   }
 
+  /** Pods that are no endpoints (rules 3.2, 3.5), in no order; `addresses` may be empty. */
+  otherPods(): Iterable<Endpoint> {
+    return this.#endpoints.others();
+  }
+
   /**
    * What is inside the cluster now (rule 8.2), with what `--cluster-cidr` adds (`extra`). The same
    * object until it changes. O(nodes + services) after one of them changed; O(endpoints) the first

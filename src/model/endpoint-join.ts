@@ -102,6 +102,13 @@ export class EndpointJoin {
     return endpoints;
   }
 
+  /** Pods that are no endpoints: without an address (rule 3.5) or an identity (3.2). O(Pods). */
+  *others(): Generator<Endpoint> {
+    for (const pod of this.#pods.values()) {
+      if (this.#endpoint(pod.key) === undefined) yield pod;
+    }
+  }
+
   #podEndpoint(pod: Pod): Endpoint {
     return {
       key: pod.key,

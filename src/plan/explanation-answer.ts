@@ -8,6 +8,7 @@ import { familyOf, renderAddress } from "../net/address.ts";
 import { bitsOf, prefixAddress, prefixFamily, prefixLength, renderPrefix } from "../net/prefix.ts";
 import type { Prefix } from "../net/prefix.ts";
 import type {
+  AssignmentExplanation,
   Claim,
   ClusterPlace,
   DestinationExplanation,
@@ -81,13 +82,12 @@ export function renderOutcome(
     case "leaves": {
       const { node, egressIP, heldThere } = outcome;
       const { policy, prefix } = present(claims[0], "the winning claim");
-      const strategy = policies.find(({ name }) => name === policy)?.assignment?.distribution;
+      const assignment = policies.find(({ name }) => name === policy)?.assignment;
       return said(
         egressIP === null
           ? `leaves by gateway ${node}, its egress IP is not known (no NodeState describes it)`
           : `leaves with ${renderAddress(egressIP)}, by gateway ${node}`,
-        `policy ${policy} covers it with ${renderPrefix(prefix)} and ${strategy} gives the \
-endpoint this gateway`,
+        `policy ${policy} covers it with ${renderPrefix(prefix)} and ${renderChoice(assignment)}`,
         heldThere === 0
           ? undefined
           : `But the maps of ${node} have no room for ${counted(heldThere, "endpoint")}: if this \
@@ -97,6 +97,14 @@ is one of them, ${node} drops it. ${ISSUE_CODES.MapFull.remedy}`,
     default:
       return unreachable(outcome);
   }
+}
+
+/** Where there is one gateway, no strategy chose it. */
+function renderChoice(assignment: AssignmentExplanation | undefined): string {
+  const { distribution, gateways, order } = present(assignment, "the winner's assignment");
+  if (order.length > 1) return `${distribution} gives the endpoint this gateway`;
+  if (gateways.length > 1) return "no other gateway of it resolves";
+  return "this is its only gateway";
 }
 
 function renderUncovered(

@@ -154,6 +154,15 @@ address.",
 not known (no NodeState describes it), because policy internet covers it with 0.0.0.0/0 and \
 round-robin gives the endpoint this gateway.",
     );
+    const alone = (...gateways: object[]) => {
+      const one = policy("p", { egressGateways: gateways });
+      const objects = [...NODES, pod("web-1", ["10.0.1.5"]), one];
+      return answer({ objects, destination: "192.0.2.1" });
+    };
+    const covered = "by gateway gw-1, because policy p covers it with 0.0.0.0/0 and";
+    assert.match(alone(GW("1")), new RegExp(`${covered} this is its only gateway\\.$`));
+    const other = `${covered} no other gateway of it resolves\\.$`;
+    assert.match(alone(GW("9"), GW("1")), new RegExp(other));
     const none = [...NODES, pod("web-1", ["10.0.1.5"]), policy("p", { egressGateways: [GW("9")] })];
     assert.equal(
       answer({ objects: none, destination: "192.0.2.1" }),

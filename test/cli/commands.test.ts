@@ -159,6 +159,12 @@ describe("sluice validate", () => {
     assert.match(misspelt.stdout, /; write CiliumEgressGatewayPolicy\n/);
   });
 
+  test("does not ask to label a node where there is none [4.1]", () => {
+    const any = WARNED.replace("matchLabels: {no: node}", "");
+    const { stdout } = sluice(["validate", "-f", "-"], { stdin: any });
+    assert.match(stdout, /no node with an internal IPv4 address is known\n/);
+  });
+
   test("writes a document that the schema accepts, and is as strict as plan", () => {
     const { exit, stdout } = sluice(["validate", "-f", "-", "-o", "json"], { stdin: WARNED });
     assert.equal(exit, 0);
@@ -229,6 +235,10 @@ describe("sluice explain", () => {
     const unknown = sluice(["explain", ...EXAMPLE, "crat-0"]);
     assert.equal(unknown.exit, 2);
     assert.match(unknown.stderr, /no endpoint 'crat-0'.*\nDid you mean one of .*\n {2}shop\/cart/);
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "cart-0", namespace: "new" } };
+    const words = ["explain", ...EXAMPLE, "-f", "-", "new/cart-0"];
+    const bare = sluice(words, { stdin: JSON.stringify(pod) });
+    assert.match(bare.stderr, /pod new\/cart-0 is no endpoint, .*: it has no address/);
     const prefix = sluice(["explain", ...EXAMPLE, "cart-0", "203.0.113.0/24"]);
     assert.equal(prefix.exit, 2);
     assert.match(prefix.stderr, /is not an IP address/);
