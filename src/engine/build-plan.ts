@@ -45,13 +45,15 @@ export function buildPlan(input: PlanInput): Plan {
   const states = engine.policies();
   const gateways = new Map(states.map((state) => [state, engine.planGateways(state)]));
   const node = engine.options.scope?.node;
-  const nodes = new Set([...cluster.nodeNames(), ...(node === undefined ? [] : [node])]);
+  const described = [...cluster.nodeNames()];
+  const nodes = new Set([...described, ...(node === undefined ? [] : [node])]);
   const measured = measureCapacity({ engine, rows, mapSize, nodes, gateways });
   const full = fullFindings(engine, measured);
   const conflicts = conflictFindings(engine);
   const found: Issue[] = [...issues, ...cluster.issues(), ...addressFindings(engine)];
   const policies = states.map((state): PlanPolicy => {
-    const findings = [gatewayFindings(state, engine), conflicts.get(state), full.get(state)];
+    const gatewayFinding = gatewayFindings(state, engine, { anyNode: described.length > 0 });
+    const findings = [gatewayFinding, conflicts.get(state), full.get(state)];
     found.push(...findings.flatMap((finding) => finding?.issues ?? []));
     const idle = warnOfIdle ? idleFinding(state, engine) : undefined;
     found.push(...[hashFinding(state, engine), idle].filter((one) => one !== undefined));

@@ -24,8 +24,12 @@ export interface Finding {
   readonly issues: readonly Issue[];
 }
 
-/** Entries that resolve to nothing, and gateways without egress IP. */
-export function gatewayFindings(state: PolicyState, engine: Engine): Finding {
+/** Entries that resolve to nothing, and gateways without egress IP. `anyNode`: a node is known. */
+export function gatewayFindings(
+  state: PolicyState,
+  engine: Engine,
+  { anyNode }: { readonly anyNode: boolean },
+): Finding {
   const { policy } = state;
   const object = objectOf(state);
   const issues: Issue[] = [];
@@ -38,8 +42,8 @@ export function gatewayFindings(state: PolicyState, engine: Engine): Finding {
     const path = `${gatewayPath(policy, entry)}.nodeSelector`;
     const node = "no node with an internal IPv4 address";
     // Where every node would match, there is none to label.
-    const all = nodeSelector.length === 0;
-    const message = all ? `${node} is known` : `${node} matches ${selector}; label one`;
+    const none = !anyNode || nodeSelector.length === 0;
+    const message = none ? `${node} is known` : `${node} matches ${selector}; label one`;
     issues.push(issue("GatewayUnresolved", { object, path }, message));
   }
   for (const { gateway } of state.gateways) {
@@ -51,7 +55,8 @@ export function gatewayFindings(state: PolicyState, engine: Engine): Finding {
   }
   const conditions: Condition[] = [];
   if (state.gateways.length === 0) {
-    const message = "no gateway resolves, so the policy's traffic is dropped; label a node";
+    const remedy = anyNode ? "label a node" : "no node is known";
+    const message = `no gateway resolves, so the policy's traffic is dropped; ${remedy}`;
     issues.push(issue("NoGateway", { object, path: "spec" }, message));
     conditions.push(unresolvedCondition("NoGateway", message));
   } else if (unresolved.size > 0) {

@@ -132,7 +132,9 @@ export const ISSUE_CODES = {
   GatewayUnresolved: {
     severity: "warning",
     meaning: "A gateway entry matches no node that has an internal IPv4 address; it is left out.",
-    remedy: "Label a node so that the entry's nodeSelector matches, or remove the entry.",
+    remedy:
+      "Label a node so that the entry's nodeSelector matches, or remove the entry; offline, give " +
+      "the cluster's Nodes as input too.",
   },
   NoGateway: {
     severity: "warning",

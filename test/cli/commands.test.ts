@@ -160,8 +160,12 @@ describe("sluice validate", () => {
   });
 
   test("does not ask to label a node where there is none [4.1]", () => {
+    const bare = sluice(["validate", "-f", "-"], { stdin: WARNED });
+    assert.match(bare.stdout, /no node with an internal IPv4 address is known\n/);
+    assert.match(bare.stdout, /traffic is dropped; no node is known\n/);
     const any = WARNED.replace("matchLabels: {no: node}", "");
-    const { stdout } = sluice(["validate", "-f", "-"], { stdin: any });
+    const node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n";
+    const { stdout } = sluice(["validate", "-f", "-"], { stdin: any + node });
     assert.match(stdout, /no node with an internal IPv4 address is known\n/);
   });
 
