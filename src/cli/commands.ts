@@ -134,6 +134,8 @@ export const COMMANDS: readonly Command[] = [
         "to a packet.",
       "POD is a name, namespace/name, a UID or an IP address. Without DESTINATION, every prefix " +
         "of the pod's policies is explained.",
+      "Of a live cluster it also tells whether the kernels of the pod's node and of the gateway " +
+        "have taken this over, as their agents last said.",
     ],
     options: [...INPUT, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
     positionals: [{ name: "POD" }, { name: "DESTINATION", optional: true }],

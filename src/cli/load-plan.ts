@@ -5,6 +5,7 @@ import { buildPlan } from "../engine/build-plan.ts";
 import { Engine } from "../engine/engine.ts";
 import { compareBytes } from "../lib/order.ts";
 import { counted, printable, thousands } from "../lib/text.ts";
+import type { Acknowledgement } from "../model/acknowledgement.ts";
 import { Cluster } from "../model/cluster.ts";
 import type { ModelDelta } from "../model/delta.ts";
 import type { Issue } from "../model/issue.ts";
@@ -31,6 +32,8 @@ export interface LoadedCluster {
   readonly delta: ModelDelta;
   /** Of documents that are no objects. */
   readonly issues: readonly Issue[];
+  /** What each node's agent says that its kernel holds; undefined: nothing is known of agents. */
+  readonly acknowledgements?: LoadedObjects["acknowledgements"];
   /** Of the command so far; shows nothing at the moment. */
   readonly progress: Progress;
 }
@@ -39,6 +42,8 @@ export interface LoadedCluster {
 export interface LoadedObjects {
   readonly changes: readonly ObjectChange[];
   readonly issues: readonly Issue[];
+  /** Of a live cluster only. */
+  readonly acknowledgements?: ReadonlyMap<string, Acknowledgement> | undefined;
 }
 
 /** Reads and joins files or a live cluster. Throws UsageError for what cannot be read. */
@@ -73,7 +78,7 @@ export async function loadObjects(input: Input, terminal: Terminal): Promise<Loa
 
 /** The cluster that these objects are. */
 export function joinCluster(
-  { changes, issues }: LoadedObjects,
+  { changes, issues, acknowledgements }: LoadedObjects,
   terminal: Terminal,
 ): LoadedCluster {
   const progress = new Progress(terminal);
@@ -81,7 +86,7 @@ export function joinCluster(
   const cluster = new Cluster();
   const delta = cluster.apply(changes);
   progress.done();
-  return { cluster, delta, issues, progress };
+  return { cluster, delta, issues, acknowledgements, progress };
 }
 
 export interface PlanSettings {
@@ -103,17 +108,22 @@ export function settingsOf(args: Arguments): PlanSettings {
 }
 
 /** The plan of a cluster as read. */
-export function planCluster(
+export function planCluster(loaded: LoadedCluster, settings: PlanSettings): Plan {
+  return planWithEngine(loaded, settings).plan;
+}
+
+/** The plan, and the engine that it is read from. */
+export function planWithEngine(
   { cluster, delta, issues, progress }: LoadedCluster,
   { distribution, rows, mapSize, node }: PlanSettings,
-): Plan {
+): { readonly plan: Plan; readonly engine: Engine } {
   const scope = node === undefined ? undefined : { node, rows };
   progress.update(`planning: ${counted(delta.endpoints.length, "endpoint")}`);
   const engine = new Engine({ distribution, scope });
   engine.step(delta);
   const plan = buildPlan({ cluster, engine, rows, mapSize, issues, warnOfIdle: true });
   progress.done();
-  return plan;
+  return { plan, engine };
 }
 
 /** The exit status that the issues ask for, said on standard error where it is not 0. */

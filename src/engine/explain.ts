@@ -81,6 +81,7 @@ export function explain(input: ExplainInput): Explanation {
     policies: policies.map(({ explained }) => explained),
     destination,
     destinations: prefixes.map((prefix) => explainDestination(prefix, context)),
+    kernels: undefined,
     issues: plan.issues.filter(
       ({ severity, object }) =>
         severity === "error" && object.startsWith("CiliumEgressGatewayPolicy/"),

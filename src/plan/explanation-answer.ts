@@ -1,7 +1,7 @@
 // What becomes of a packet, as sentences: the answer of an explanation before its reasons.
 
 import { present, unreachable } from "../lib/assert.ts";
-import { counted } from "../lib/text.ts";
+import { counted, thousands } from "../lib/text.ts";
 import { ISSUE_CODES } from "../model/issue.ts";
 import type { Address } from "../net/address.ts";
 import { familyOf, renderAddress } from "../net/address.ts";
@@ -14,6 +14,7 @@ import type {
   DestinationExplanation,
   EndpointExplanation,
   Explanation,
+  KernelExplanation,
   Outcome,
 } from "./explanation.ts";
 
@@ -26,19 +27,29 @@ export function renderAnswer(explanation: Explanation): string {
     const { phrase, because, remedy } = renderOutcome(explanation, asked);
     const flow = `${renderSource(endpoint, asked.sources)} to ${renderAddress(destination)}`;
     const advice = remedy === undefined ? "" : ` ${remedy}`;
-    return `Traffic from ${flow} ${phrase}, because ${because}.${advice}`;
+    const doubt = doubtOf(explanation, asked);
+    if (doubt === undefined) return `Traffic from ${flow} ${phrase}, because ${because}.${advice}`;
+    return `Traffic from ${flow} ${phrase}, but ${doubt}. It should, because ${because}.${advice}`;
   }
   const lost = new Set(endpoint.lost.map(({ address }) => address));
   const held = endpoint.endpoint.addresses.filter((address) => !lost.has(address));
   const from = renderSource(endpoint, held);
   if (first === undefined) {
-    return `Traffic from ${from} ${ORDINARY}, because no policy selects this endpoint.`;
+    const because = "because no policy selects this endpoint";
+    const outcome = { kind: "ordinary", reason: "NotSelected" } as const;
+    const doubt = doubtOf(explanation, { outcome, claims: [] });
+    if (doubt === undefined) return `Traffic from ${from} ${ORDINARY}, ${because}.`;
+    const should = `should leave ${ORDINARY_PATH}, but ${doubt}. It should, ${because}.`;
+    return `Traffic from ${from} ${should}`;
   }
+  const doubts = destinations.flatMap((one) => doubtOf(explanation, one) ?? []);
+  const but = doubts.length === 0 ? "" : ` But ${[...new Set(doubts)].join("; ")}:`;
   return `Traffic from ${from}, by destination; the longest prefix counts, and what stays inside \
-the cluster is untouched:`;
+the cluster is untouched${but === "" ? ":" : `.${but}`}`;
 }
 
-export const ORDINARY = "leaves by the ordinary path, with the address that its node gives it";
+const ORDINARY_PATH = "by the ordinary path, with the address that its node gives it";
+export const ORDINARY = `leaves ${ORDINARY_PATH}`;
 
 export interface OutcomeText {
   /** Follows "traffic". */
@@ -49,9 +60,12 @@ export interface OutcomeText {
 
 /** What becomes of traffic to one destination, in pieces that follow each other. */
 export function renderOutcome(
-  { endpoint, policies }: Explanation,
-  { outcome, claims }: DestinationExplanation,
+  explanation: Explanation,
+  explained: DestinationExplanation,
 ): OutcomeText {
+  const { endpoint, policies } = explanation;
+  const { outcome, claims } = explained;
+  const sure = doubtOf(explanation, explained) === undefined;
   const said = (phrase: string, because: string, remedy?: string): OutcomeText => ({
     phrase,
     because,
@@ -76,17 +90,25 @@ export function renderOutcome(
       );
     }
     case "ordinary":
-      return said(ORDINARY, renderUncovered(outcome.reason, claims));
+      return said(
+        `${sure ? "leaves" : "should leave"} ${ORDINARY_PATH}`,
+        renderUncovered(outcome.reason, claims),
+      );
     case "drop":
-      return said(`is dropped on ${outcome.node || "its node"}`, outcome.problem, outcome.remedy);
+      return said(
+        `${sure ? "is" : "should be"} dropped on ${outcome.node || "its node"}`,
+        outcome.problem,
+        outcome.remedy,
+      );
     case "leaves": {
       const { node, egressIP, heldThere } = outcome;
       const { policy, prefix } = present(claims[0], "the winning claim");
       const assignment = policies.find(({ name }) => name === policy)?.assignment;
+      const leaves = sure ? "leaves" : "should leave";
       return said(
         egressIP === null
-          ? `leaves by gateway ${node}, its egress IP is not known (no NodeState describes it)`
-          : `leaves with ${renderAddress(egressIP)}, by gateway ${node}`,
+          ? `${leaves} by gateway ${node}, its egress IP is not known (no NodeState describes it)`
+          : `${leaves} with ${renderAddress(egressIP)}, by gateway ${node}`,
         `policy ${policy} covers it with ${renderPrefix(prefix)} and ${renderChoice(assignment)}`,
         heldThere === 0
           ? undefined
@@ -105,6 +127,34 @@ function renderChoice(assignment: AssignmentExplanation | undefined): string {
   if (order.length > 1) return `${distribution} gives the endpoint this gateway`;
   if (gateways.length > 1) return "no other gateway of it resolves";
   return "this is its only gateway";
+}
+
+/** Why the kernels may do something else than the plan says; undefined: they say that they do. */
+function doubtOf(
+  { endpoint, kernels = [] }: Explanation,
+  { outcome, claims }: Pick<DestinationExplanation, "outcome" | "claims">,
+): string | undefined {
+  if (outcome.kind === "untouched" || outcome.kind === "no-source") return undefined;
+  const winner = claims[0]?.policy;
+  for (const kernel of kernels) {
+    const here = kernel.node === endpoint.endpoint.node;
+    const passes = here || ("node" in outcome && outcome.node === kernel.node);
+    const policies = kernel.policies.filter(({ name }) => here || name === winner);
+    if (!passes || policies.length === 0) continue;
+    const lagging = policies.filter(({ lag }) => lag !== undefined);
+    const { name, lag } = lagging.find((one) => one.name === winner) ?? lagging[0] ?? {};
+    const what = name === winner ? "this" : `policy ${name} as it is now`;
+    const heard = renderHeard(kernel);
+    if (lag !== undefined) return `${kernel.node} has not taken over ${what}: ${lag}, ${heard}`;
+    if (kernel.silent) return `nobody keeps ${kernel.node} up to date: its agent is ${heard}`;
+  }
+  return undefined;
+}
+
+/** `heard 12 s ago`, `silent for 203 s`. */
+export function renderHeard({ ageSeconds, silent }: KernelExplanation): string {
+  if (ageSeconds === undefined) return "never heard";
+  return silent ? `silent for ${thousands(ageSeconds)} s` : `heard ${thousands(ageSeconds)} s ago`;
 }
 
 function renderUncovered(

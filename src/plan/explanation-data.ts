@@ -22,6 +22,7 @@ import type {
   Explanation,
   FailedRequirement,
   GatewayExplanation,
+  KernelExplanation,
   Outcome,
   PolicyExplanation,
   Resolution,
@@ -36,12 +37,13 @@ export function writeExplanation(
   format: DocumentFormat,
   emit: Emit,
 ): void {
-  const { endpoint, policies, destination, destinations, issues } = explanation;
+  const { endpoint, policies, destination, destinations, kernels, issues } = explanation;
   const fields = [
     { key: "answer", value: renderAnswer(explanation) },
     { key: "endpoint", value: endpointData(endpoint) },
     { key: "destination", value: maybe(destination, renderAddress) },
     { key: "destinations", value: destinations.map(destinationData) },
+    { key: "kernels", value: maybe(kernels, (all) => all.map(kernelData)) },
     { key: "policies", value: policies.map(policyData) },
     {
       key: "issues",
@@ -185,6 +187,21 @@ function destinationData(destination: DestinationExplanation): Data {
     }),
     verdict: maybe(verdict, renderVerdict),
     outcome: outcomeData(outcome),
+  };
+}
+
+/** Without ages, which no two calls have in common. */
+function kernelData({ node, renewTime, silent, policies }: KernelExplanation): Data {
+  return {
+    node,
+    renewTime,
+    silent,
+    policies: policies.map(({ name, held, wanted, lag }) => ({
+      name,
+      held: maybe(held, (rows) => ({ ...rows })),
+      wanted: maybe(wanted, (rows) => ({ ...rows })),
+      lag: lag ?? null,
+    })),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Labels } from "../model/labels.ts";
 import { NAMESPACE_LABEL_PREFIX } from "../model/namespace-labels.ts";
 import { renderAddress } from "../net/address.ts";
 import { renderPrefix } from "../net/prefix.ts";
-import { renderDestination } from "./explanation-answer.ts";
+import { renderDestination, renderHeard } from "./explanation-answer.ts";
 import { assignmentReasons } from "./explanation-assignment.ts";
 import { refusalFacts, selectionFacts } from "./explanation-selectors.ts";
 import type {
@@ -58,6 +58,7 @@ export function reasonsOf(explanation: Explanation): Reason[] {
     );
     reasons.push({ title: "Which policy wins each prefix [7.3, 7.4]", facts });
   }
+  reasons.push(...kernelReasons(explanation));
   const others = policies.filter(({ assignment }) => assignment === undefined);
   if (others.length > 0) {
     const verb = others.length === 1 ? "does" : "do";
@@ -185,6 +186,24 @@ function packetReason({ endpoint }: Explanation, { outcome, verdict }: Destinati
     facts.push({ label: outcome.node || here, text, tone: "error" });
   }
   return { title: "Packet that opens a flow [8.3]", facts };
+}
+
+/** Whether the nodes on the way have taken over what the other reasons say. */
+function kernelReasons({ kernels = [] }: Explanation): Reason[] {
+  const facts = kernels.flatMap((kernel) => {
+    const heard = renderHeard(kernel);
+    const tone: Tone = kernel.silent ? "warning" : "good";
+    const unconcerned: Fact = { label: kernel.node, text: `no policy concerns it; ${heard}`, tone };
+    if (kernel.policies.length === 0) return [unconcerned];
+    return kernel.policies.map(({ name, wanted, lag }): Fact => {
+      const label = kernel.node;
+      if (lag !== undefined) return { label, text: `${name}: ${lag}; ${heard}`, tone: "error" };
+      const { generation = 0, rows = 0 } = wanted ?? {};
+      const held = `generation ${generation} with ${counted(rows, "row")}, as it should be`;
+      return { label, text: `${name}: ${held}; ${heard}`, tone };
+    });
+  });
+  return facts.length === 0 ? [] : [{ title: "In the kernels, as their agents say", facts }];
 }
 
 /** `gateway`: what the row's gateway IP stands for. */

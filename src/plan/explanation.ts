@@ -20,6 +20,8 @@ export interface Explanation {
   readonly destination: Address | undefined;
   /** One for the destination asked for; else one per prefix, sorted. */
   readonly destinations: readonly DestinationExplanation[];
+  /** The endpoint's node, then its gateways by name; undefined: not known what nodes hold. */
+  readonly kernels: readonly KernelExplanation[] | undefined;
   /** Errors of policies: what is refused has its last accepted version in force, or none. */
   readonly issues: readonly Issue[];
 }
@@ -233,3 +235,34 @@ export type Outcome =
        */
       readonly heldThere: number;
     };
+
+// ---- The kernels ----
+
+/** What the agent of a node on the way last said that its kernel holds. */
+export interface KernelExplanation {
+  readonly node: string;
+  /** When it said so, by its own clock; empty: never. */
+  readonly renewTime: string;
+  /** How long ago; undefined: never. */
+  readonly ageSeconds: number | undefined;
+  /** It has not renewed for too long: nobody keeps that kernel as it should be. */
+  readonly silent: boolean;
+  /** Those that matter to the endpoint, sorted by name. */
+  readonly policies: readonly KernelPolicy[];
+}
+
+export interface KernelPolicy {
+  readonly name: string;
+  /** Undefined: nothing is said of it. */
+  readonly held: KernelRows | undefined;
+  /** Undefined: the plan does not have the policy. */
+  readonly wanted: KernelRows | undefined;
+  /** Why the kernel is not what the plan wants; undefined: it is. */
+  readonly lag: string | undefined;
+}
+
+export interface KernelRows {
+  /** Of the policy's spec. */
+  readonly generation: number;
+  readonly rows: number;
+}

@@ -1,9 +1,13 @@
 // Which nodes hold what they should of a policy, and why others do not. Whether a node has been
 // silent for too long, and whether it may still be on its way, are facts that the caller brings.
 
+import { counted } from "../lib/text.ts";
 import type { Acknowledgement } from "../model/acknowledgement.ts";
 import type { RowSum } from "../model/row-sum.ts";
 import { sameRows } from "../model/row-sum.ts";
+
+/** Agents renew every minute: three are missed before one is called silent. */
+export const AGENT_SILENT_MS = 180_000;
 
 /** Why a node does not hold the current state. */
 export type LagReason = "Unknown" | "Silent" | "OldGeneration" | "OtherRows";
@@ -34,10 +38,13 @@ export function findLag(
   const { policies, message: nodeMessage } = agent.acknowledgement;
   const held = policies.get(policy.name);
   if (held === undefined || held.generation !== policy.generation) {
-    return lag("OldGeneration", nodeMessage || "it does not have this version yet");
+    const { generation } = policy;
+    const old = held && `it has generation ${held.generation}, not ${generation}`;
+    const why = nodeMessage === "" ? "" : `: ${nodeMessage}`;
+    return lag("OldGeneration", `${old ?? "it does not have the policy yet"}${why}`);
   }
   if (sameRows(held, policy.wanted)) return undefined;
-  const counts = `it holds ${held.rows} of ${policy.wanted.rows} rows`;
+  const counts = `it holds ${counted(held.rows, "row")}, should hold ${policy.wanted.rows}`;
   const other = held.rows === policy.wanted.rows ? "it holds other rows" : counts;
   return lag("OtherRows", held.message || nodeMessage || other);
 }

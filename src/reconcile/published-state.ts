@@ -45,7 +45,8 @@ export function isPodLink(link: Link, pods: readonly Prefix[]): boolean {
   });
 }
 
-const NO_ROWS: RowSum = { rows: 0, digest: "0".repeat(16) };
+/** Of a policy without any row. */
+export const NO_ROWS: RowSum = { rows: 0, digest: "0".repeat(16) };
 const MESSAGE_CHARACTERS_MAX = 1_024;
 
 /** The object's `status`, without the time of its renewal. */

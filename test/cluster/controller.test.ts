@@ -92,9 +92,16 @@ async function followsNodes(
     await agents.acknowledge(["gw-1", "gw-2"]);
     const status = await becomes(cluster, "shop", "Programmed", "False NodesLag");
     assert.deepEqual(status.nodes.lagging, ["worker-1"]);
-    assert.match(JSON.stringify(status.conditions), /worker-1: it holds 3 of 4 rows/);
+    assert.match(JSON.stringify(status.conditions), /worker-1: it holds 3 rows, should hold 4/);
+    const question = ["shop-1", "203.0.113.1", "--kubeconfig", cluster.kubeconfig];
+    const behind = sluice(["explain", ...question]).stdout.replaceAll(/\s+/g, " ");
+    assert.match(behind, /^Traffic .* should leave with 198\.51\.100\.1, by gateway gw-1, but/);
+    assert.match(behind, /worker-1 has not taken over this: it holds 3 rows, should hold 4, heard/);
     await agents.acknowledge();
     await becomes(cluster, "shop", "Programmed", "True Programmed");
+    const even = sluice(["explain", ...question]).stdout.replaceAll(/\s+/g, " ");
+    assert.match(even, /worker-1 shop: generation 1 with 4 rows, as it should be; heard/);
+    assert.doesNotMatch(even, /has not taken over/);
   });
 
 }

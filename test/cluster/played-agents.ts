@@ -3,9 +3,12 @@
 
 import type { TestContext } from "node:test";
 import { Engine } from "../../src/engine/engine.ts";
+import { present } from "../../src/lib/assert.ts";
 import { KubeConnection } from "../../src/drivers/kube/connection.ts";
 import { Cluster as Model } from "../../src/model/cluster.ts";
+import type { NodeState } from "../../src/model/node.ts";
 import type { ObjectChange } from "../../src/model/objects.ts";
+import { parseAddress } from "../../src/net/address.ts";
 import { publishedStatus } from "../../src/reconcile/published-state.ts";
 import { RowDigest } from "../../src/plan/row-digest.ts";
 import { writeNodeState } from "../../src/sinks/kubernetes/node-state.ts";
@@ -14,6 +17,8 @@ import { watchCluster } from "./watching.ts";
 
 interface PlayedAgent {
   readonly node: string;
+  /** Its egress IP. */
+  readonly address: string;
   readonly connection: KubeConnection;
   readonly engine: Engine;
 }
@@ -36,12 +41,13 @@ export class PlayedAgents {
     login: (node: string) => Promise<string>,
   ): Promise<PlayedAgents> {
     const agents: PlayedAgent[] = [];
-    for (const node of nodes) {
+    for (const [i, node] of nodes.entries()) {
       const place = { kind: "kubeconfig", path: await login(node), context: undefined } as const;
       const connection = new KubeConnection(place);
       t.after(() => connection.close());
       const scope = { node, rows: "needed" } as const;
-      agents.push({ node, connection, engine: new Engine({ distribution: "round-robin", scope }) });
+      const engine = new Engine({ distribution: "round-robin", scope });
+      agents.push({ node, address: `198.51.100.${i + 1}`, connection, engine });
     }
     const played = new PlayedAgents(agents);
     const source = watchCluster(cluster.kubeconfig, {
@@ -63,7 +69,7 @@ export class PlayedAgents {
     }
   }
 
-  async #write({ node, connection, engine }: PlayedAgent): Promise<void> {
+  async #write({ node, address, connection, engine }: PlayedAgent): Promise<void> {
     const digests = new Map<string, RowDigest>();
     for (const row of engine.rows()) {
       const digest = digests.get(row.policy) ?? new RowDigest();
@@ -71,7 +77,7 @@ export class PlayedAgents {
       digest.add(row);
     }
     const status = publishedStatus({
-      state: { name: node, interfaces: [], defaultRoutes: [] },
+      state: stateOf(node, address),
       ready: true,
       message: "",
       versions: { sluice: "test", abi: "test", kernel: "test" },
@@ -83,4 +89,14 @@ export class PlayedAgents {
     const renewTime = new Date(Date.now() + this.#written++).toISOString();
     await writeNodeState(connection, node, { ...status, renewTime });
   }
+}
+
+/** One interface, which the default route uses. */
+function stateOf(name: string, address: string): NodeState {
+  const addresses = [present(parseAddress(address), address)];
+  return {
+    name,
+    interfaces: [{ name: "eth1", ifindex: 3, altNames: [], addresses }],
+    defaultRoutes: [{ family: "IPv4", interface: "eth1" }],
+  };
 }

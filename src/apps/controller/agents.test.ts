@@ -52,7 +52,7 @@ describe("nodes that lag", () => {
     const agents = new Agents(PATIENCE);
     says(agents, 0, { rows: 1, digest: "b" });
     const message = () => agents.lags(POLICY, new Map([["n", WANTED]]), 1)[0]?.message;
-    assert.equal(message(), "it holds 1 of 2 rows");
+    assert.equal(message(), "it holds 1 row, should hold 2");
     says(agents, 1, { digest: "b" });
     assert.equal(message(), "it holds other rows");
     says(agents, 2, { rows: 1, digest: "b", message: "MapFull" });

@@ -7,6 +7,7 @@ import type { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
 import type { Distribution } from "../../model/policy.ts";
 import type { RowsMode } from "../../plan/row.ts";
+import { AGENT_SILENT_MS } from "../../reconcile/node-verdicts.ts";
 import type { PolicyStatus } from "../../reconcile/policy-status.ts";
 import { CoalescedWriter } from "../../sinks/kubernetes/coalesced-writer.ts";
 import { EventWriter } from "../../sinks/kubernetes/events.ts";
@@ -47,12 +48,11 @@ export interface ControllerPace {
   readonly leaseMs: number;
 }
 
-/** Agents renew every minute: three are missed before one is called silent. */
 const PACE: ControllerPace = {
   settleMs: 1_000,
   tickMs: 5_000,
   statusIntervalMs: 5_000,
-  silentMs: 180_000,
+  silentMs: AGENT_SILENT_MS,
   graceMs: 30_000,
   leaseMs: 15_000,
 };

@@ -4,9 +4,11 @@ import { KubeConnection } from "../../drivers/kube/connection.ts";
 import type { Place } from "../../drivers/kube/access.ts";
 import { listPages } from "../../drivers/kube/objects.ts";
 import { OperationError } from "../../lib/operation-error.ts";
+import type { Acknowledgement } from "../../model/acknowledgement.ts";
 import type { Issue } from "../../model/issue.ts";
 import { issue } from "../../model/issue.ts";
 import type { ObjectChange } from "../../model/objects.ts";
+import { parseAcknowledgement } from "../../model/parse/acknowledgement.ts";
 import type { FileObject } from "../file-objects.ts";
 import { sortRaw } from "../file-objects.ts";
 import { watchedKinds } from "./kinds.ts";
@@ -17,6 +19,8 @@ export interface LiveObjects {
   readonly changes: readonly ObjectChange[];
   /** Of kinds that may not be read. */
   readonly issues: readonly Issue[];
+  /** What each node's agent says that its kernel holds; undefined: no agents are installed. */
+  readonly acknowledgements: ReadonlyMap<string, Acknowledgement> | undefined;
 }
 
 export interface ReadLiveOptions {
@@ -33,12 +37,16 @@ export async function readKubernetes(
   const connection = new KubeConnection(place);
   const changes: ObjectChange[] = [];
   const issues: Issue[] = [];
+  let acknowledgements: Map<string, Acknowledgement> | undefined;
   try {
     await Promise.all(
       watchedKinds(endpoints).map(async (watched) => {
         try {
-          for await (const some of objectsOf(connection, watched)) {
-            for (const { change } of some) changes.push(change);
+          for await (const { objects, items } of objectsOf(connection, watched)) {
+            for (const { change } of objects) changes.push(change);
+            if (watched.kind === "NodeState") {
+              acknowledgements = new Map([...(acknowledgements ?? []), ...acknowledged(items)]);
+            }
             onProgress?.(changes.length);
           }
         } catch (error) {
@@ -50,7 +58,15 @@ export async function readKubernetes(
   } finally {
     await connection.close();
   }
-  return { changes, issues };
+  return { changes, issues, acknowledgements };
+}
+
+function acknowledged(nodeStates: readonly unknown[]): [string, Acknowledgement][] {
+  return nodeStates.flatMap((raw) => {
+    const { metadata } = (raw ?? {}) as { readonly metadata?: { readonly name?: string } };
+    const said = parseAcknowledgement(raw);
+    return said === undefined ? [] : [[metadata?.name ?? "", said]];
+  });
 }
 
 async function* objectsOf(connection: KubeConnection, watched: WatchedKind) {
@@ -66,7 +82,7 @@ async function* objectsOf(connection: KubeConnection, watched: WatchedKind) {
       issue: () => undefined,
     };
     for (const value of items) sortRaw({ value, type, line: 0 }, kind, sink);
-    yield objects;
+    yield { objects, items };
   }
 }
 
