@@ -1,7 +1,7 @@
 // Which egress IPs a gateway entry has on its node: rule 6, a pure function of what the node has.
 
 import type { Address, Family } from "../net/address.ts";
-import { familyOf, isLinkLocal } from "../net/address.ts";
+import { familyOf, isLinkLocal, renderAddress } from "../net/address.ts";
 import type { NodeInterface, NodeState } from "../model/node.ts";
 import type { GatewayEntry } from "../model/policy.ts";
 
@@ -48,7 +48,7 @@ function primaries(device: NodeInterface, needed: readonly Family[]): Egress {
 /** Rule 6.2: the owner's other needed family fails alone. */
 function fromEgressIP(egressIP: Address, needed: readonly Family[], state: NodeState): Egress {
   const device = state.interfaces.find(({ addresses }) => addresses.includes(egressIP));
-  if (device === undefined) return none("no interface of the node has this egressIP");
+  if (device === undefined) return none(`no interface has the egressIP ${renderAddress(egressIP)}`);
   const addresses: Partial<Record<Family, Address>> = {};
   let problem: string | undefined;
   for (const family of needed) {

@@ -75,7 +75,7 @@ describe("explaining the gateways", () => {
     assert.deepEqual(told, [
       ["6.1", ["192.0.2.10"], undefined],
       ["6.2", ["192.0.2.10"], undefined],
-      ["6.2", [], "no interface of the node has this egressIP"],
+      ["6.2", [], "no interface has the egressIP 192.0.2.99"],
       ["6.3", ["192.0.2.10"], undefined],
       ["6.1", [], "the node has no interface eth9"],
       undefined,

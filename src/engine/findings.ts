@@ -1,7 +1,7 @@
 // What a person should know of a plan beyond its rows: conditions of policies, and the issues that
 // only the engine can see. Messages never say a place in a list (rule 5.8).
 
-import type { Issue } from "../model/issue.ts";
+import type { Issue, IssueCode } from "../model/issue.ts";
 import { issue } from "../model/issue.ts";
 import { DISTRIBUTION_ANNOTATION, gatewayPath } from "../model/policy.ts";
 import { renderSelector } from "../model/selector.ts";
@@ -46,27 +46,33 @@ export function gatewayFindings(
     const message = none ? `${node} is known` : `${node} matches ${selector}; label one`;
     issues.push(issue("GatewayUnresolved", { object, path }, message));
   }
+  const failing = new Set<string>();
   for (const { gateway } of state.gateways) {
     const problem = engine.gateways.egressOf(gateway, state)?.problem;
     if (problem === undefined) continue;
     const path = gatewayPath(policy, gateway.entry.entry);
     const message = `gateway ${gateway.node} drops this traffic: ${problem}`;
     issues.push(issue("NoEgressIP", { object, path }, message));
+    failing.add(message);
   }
-  const conditions: Condition[] = [];
   if (state.gateways.length === 0) {
     const remedy = anyNode ? "label a node" : "no node is known";
     const message = `no gateway resolves, so the policy's traffic is dropped; ${remedy}`;
     issues.push(issue("NoGateway", { object, path: "spec" }, message));
-    conditions.push(unresolvedCondition("NoGateway", message));
-  } else if (unresolved.size > 0) {
-    const message = `no node matches ${[...unresolved].sort(compareBytes).join("; ")}`;
-    conditions.push(unresolvedCondition("GatewayUnresolved", message));
+    return { conditions: [unresolvedCondition("NoGateway", message)], issues };
   }
-  return { conditions, issues };
+  // What drops comes before what is only left out.
+  const [drops, absent] = [failing, unresolved].map((texts) => {
+    return [...texts].sort(compareBytes).join("; ");
+  });
+  const missing = absent && `no node matches ${absent}`;
+  const message = [drops, missing].filter((part) => part !== "").join("; ");
+  if (message === "") return { conditions: [], issues };
+  const reason = drops === "" ? "GatewayUnresolved" : "NoEgressIP";
+  return { conditions: [unresolvedCondition(reason, message)], issues };
 }
 
-function unresolvedCondition(reason: string, message: string): Condition {
+function unresolvedCondition(reason: IssueCode, message: string): Condition {
   return { type: "ResolvedRefs", status: "False", reason, message };
 }
 

@@ -14,6 +14,7 @@ function policy(name: string, conditions: Record<string, string>, more: object =
   return named(name, { status: { endpoints: 12, resolved: "2/3", conditions: list, ...more } });
 }
 
+const GOOD = { Accepted: "True", ResolvedRefs: "True", Programmed: "True" };
 const STATE = {
   ready: true,
   message: "",
@@ -26,8 +27,8 @@ const STATE = {
 };
 const SAMPLE = {
   policies: [
-    policy("b", { Accepted: "True", Programmed: "False" }, { nodes: { lagging: ["w"] } }),
-    policy("a", { Accepted: "True", Programmed: "True", Conflicted: "False" }),
+    policy("b", { ...GOOD, Programmed: "False" }, { nodes: { lagging: ["w"] } }),
+    policy("a", { ...GOOD, Conflicted: "False" }),
     named("new"),
   ],
   nodeStates: [named("w", { status: STATE })],
@@ -40,6 +41,8 @@ test("a cluster is ready when every policy is programmed and every node's agent 
   assert.equal(clusterDocument(all).ready, true);
   assert.equal(clusterDocument({ ...all, nodes: SAMPLE.nodes }).ready, false);
   assert.equal(clusterDocument({ ...all, policies: SAMPLE.policies }).ready, false);
+  const drops = policy("d", { ...GOOD, ResolvedRefs: "False" });
+  assert.equal(clusterDocument({ ...all, policies: [drops] }).ready, false);
   const busy = [named("w", { status: { ...STATE, ready: false } })];
   assert.equal(clusterDocument({ ...all, nodeStates: busy }).ready, false);
 });
@@ -58,10 +61,10 @@ test("the picture shows who lags, what is wrong, and who is silent", () => {
   renderClusterStatus(clusterDocument(SAMPLE), { screen: PLAIN, write, nowMs });
   assert.equal(
     text,
-    `  POLICY  GATEWAYS  ENDPOINTS  ACCEPTED    PROGRAMMED  LAGGING
-  a            2/3         12  True        True        –
-  b            2/3         12  True        False       w
-  new            –          0  not judged  not judged  –
+    `  POLICY  GATEWAYS  ENDPOINTS  ACCEPTED    RESOLVED    PROGRAMMED  LAGGING
+  a            2/3         12  True        True        True        –
+  b            2/3         12  True        True        False       w
+  new            –          0  not judged  not judged  not judged  –
 
 b
   Programmed: b Programmed

@@ -13,6 +13,8 @@ export interface ClusterPolicy {
   /** As conditions say it: True, False, Unknown; empty: nobody has said anything yet. */
   readonly accepted: string;
   readonly programmed: string;
+  /** False also where a gateway has no egress IP. */
+  readonly resolvedRefs: string;
   readonly endpoints: number;
   /** Entries that resolve and entries that are listed, as in `2/3`; empty: not known. */
   readonly gateways: string;
@@ -40,7 +42,7 @@ export interface ClusterNode {
 export interface ClusterStatusDocument {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: typeof CLUSTER_STATUS_KIND;
-  /** Every policy is accepted and programmed, every node ready. */
+  /** Every policy is accepted, resolved and programmed, every node ready. */
   readonly ready: boolean;
   /** Sorted by name. */
   readonly policies: readonly ClusterPolicy[];
@@ -60,8 +62,8 @@ export function clusterDocument(objects: ClusterObjects): ClusterStatusDocument 
   const policies = objects.policies.map(policyOf).sort(byName);
   const states = new Map(objects.nodeStates.map((raw) => [nameOf(raw), raw]));
   const nodes = objects.nodes.map((raw) => nodeOf(nameOf(raw), states)).sort(byName);
-  const inOrder = policies.every(({ accepted, programmed }) => {
-    return accepted === "True" && programmed === "True";
+  const inOrder = policies.every(({ accepted, programmed, resolvedRefs }) => {
+    return [accepted, programmed, resolvedRefs].every((status) => status === "True");
   });
   const ready = inOrder && nodes.every((node) => node.ready);
   return { apiVersion: API_VERSION, kind: CLUSTER_STATUS_KIND, ready, policies, nodes };
@@ -83,6 +85,7 @@ function policyOf(raw: unknown): ClusterPolicy {
     name: nameOf(raw),
     accepted: said("Accepted"),
     programmed: said("Programmed"),
+    resolvedRefs: said("ResolvedRefs"),
     endpoints: status.integer("endpoints") ?? 0,
     gateways: status.string("resolved"),
     lagging: status.fields("nodes").strings("lagging").map(({ text }) => text),

@@ -28,6 +28,7 @@ const POLICY_COLUMNS: readonly Column[] = [
   { title: "GATEWAYS", align: "right" },
   { title: "ENDPOINTS", align: "right" },
   { title: "ACCEPTED" },
+  { title: "RESOLVED" },
   { title: "PROGRAMMED" },
   { title: "LAGGING" },
 ];
@@ -40,6 +41,7 @@ function renderPolicies(policies: readonly ClusterPolicy[], screen: Screen, emit
       printable(policy.gateways) || screen.glyphs.dash,
       thousands(policy.endpoints),
       conditionCell(policy.accepted, screen),
+      conditionCell(policy.resolvedRefs, screen),
       conditionCell(policy.programmed, screen),
       policy.lagging.map(printable).join(" ") || screen.glyphs.dash,
     ]);

@@ -84,7 +84,7 @@ async function followsNodes(
     assert.equal(judged(status, "ResolvedRefs"), "True Resolved");
     assert.ok(status.conditions.every((one) => one.observedGeneration === 1));
     const shown = await cluster.kubectl("get", "cegp", "shop");
-    assert.match(shown, /shop +2\/2 +3 +True +True/);
+    assert.match(shown, /shop +2\/2 +3 +True +True +True/);
   });
 
   await t.test("a node that holds other rows shows, after a while [5.1]", async () => {
@@ -123,10 +123,23 @@ async function judgesPolicies(t: TestContext, cluster: Cluster): Promise<void> {
     assert.deepEqual([status.observedGeneration, status.resolved], [2, "1/2"]);
     const events = () => cluster.kubectl("describe", "cegp", "shop");
     await until(async () => {
-      return /Warning +GatewayUnresolved .*gateway entry 2: no node .*host=nowhere/.test(
-        await events(),
-      );
+      const told = /GatewayUnresolved .* spec\.egressGateways\[1\]\.nodeSelector: no .*=nowhere/;
+      return told.test(await events());
     });
+  });
+
+  await t.test("a gateway without its egress IP is a condition, a column and exit 1", async () => {
+    const [entry] = policy("shop", ["gw-1"]).spec.egressGateways;
+    const egressGateways = [{ ...entry, egressIP: "192.0.2.99" }];
+    await cluster.apply(policy("shop", [], { egressGateways }));
+    const status = await becomes(cluster, "shop", "ResolvedRefs", "False NoEgressIP");
+    const message = "gateway gw-1 drops this traffic: no interface has the egressIP 192.0.2.99";
+    assert.ok(JSON.stringify(status.conditions).includes(message));
+    assert.match(await cluster.kubectl("get", "cegp", "shop"), /shop +1\/1 +4 +True +False +/);
+    const { exit, stdout } = sluice(["status", "--kubeconfig", cluster.kubeconfig]);
+    assert.equal(exit, 1, stdout);
+    assert.match(stdout, /shop +1\/1 +4 +True +False/);
+    assert.ok(stdout.replaceAll(/\s+/g, " ").includes(`ResolvedRefs: ${message}`), stdout);
   });
 
   await t.test("the loser of identical prefixes names the winner [7.3]", async () => {

@@ -87,7 +87,7 @@ test("the definition of policies", { skip: missingForCluster() ?? false }, async
     await cluster.kubectl("patch", "cegp", name, ...patch);
     const shown = await cluster.kubectl("get", "cegp");
     const [head, line] = shown.trim().split("\n");
-    const columns = ["NAME", "GATEWAYS", "ENDPOINTS", "ACCEPTED", "PROGRAMMED", "AGE"];
+    const columns = ["NAME", "GATEWAYS", "ENDPOINTS", "ACCEPTED", "RESOLVED", "PROGRAMMED", "AGE"];
     assert.deepEqual(head?.split(/ +/), columns);
     assert.match(line ?? "", new RegExp(`^${name} +2/3 +12 +True +False +\\d+s`));
   });

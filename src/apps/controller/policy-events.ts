@@ -39,9 +39,6 @@ export function eventsOf(
   return events;
 }
 
-/** `spec.egressGateways[1].nodeSelector` is `gateway entry 2: `, as people count. */
 function placeOf(path: string): string {
-  const entry = /^spec\.egressGateways\[(\d+)\]/.exec(path)?.[1];
-  if (entry !== undefined) return `gateway entry ${Number(entry) + 1}: `;
   return path === "" || path === "spec" ? "" : `${path}: `;
 }
