@@ -1,7 +1,7 @@
 // `sluice status` in the table of commands.
 
 import type { Command } from "./command.ts";
-import { CONTEXT, KUBECONFIG, output } from "./shared-options.ts";
+import { CONTEXT, KUBECONFIG, NAMESPACE, output } from "./shared-options.ts";
 
 export const STATUS_COMMAND: Command = {
   name: "status",
@@ -9,8 +9,8 @@ export const STATUS_COMMAND: Command = {
   description: [
     "Asks the agent on this node: is the kernel as it should be, which policies, gateways and " +
       "egress IPs it has, which packets were dropped and why, what could not be written.",
-    "With --kubeconfig or --context: what the controller says of a cluster's policies, and which " +
-      "nodes' agents are ready, silent or missing.",
+    "With --kubeconfig or --context: what the controller says of a cluster's policies, whether " +
+      "one is active, and which nodes' agents are ready, silent or missing.",
   ],
   options: [
     {
@@ -22,6 +22,7 @@ export const STATUS_COMMAND: Command = {
     },
     KUBECONFIG,
     CONTEXT,
+    NAMESPACE,
     output(["table", "json"]),
   ],
   positionals: [],
@@ -34,9 +35,9 @@ export const STATUS_COMMAND: Command = {
     },
   ],
   exits: [
-    "0  the node is ready; of a cluster, every policy and every node is",
+    "0  the node is ready; of a cluster, all is well and nobody is silent",
     "1  not so",
-    "2  wrong usage, or nobody answers",
+    "2  wrong usage, nobody answers, or Sluice is not installed",
   ],
   load: () => import("./status.ts"),
 };

@@ -5,12 +5,13 @@ import { compareBytes } from "../lib/order.ts";
 import { parseAcknowledgement } from "../model/parse/acknowledgement.ts";
 import { Fields, isMapping } from "../model/parse/fields.ts";
 import { API_VERSION } from "../plan/plan.ts";
+import { AGENT_SILENT_MS } from "../reconcile/node-verdicts.ts";
 
 export const CLUSTER_STATUS_KIND = "ClusterStatus";
 
 export interface ClusterPolicy {
   readonly name: string;
-  /** As conditions say it: True, False, Unknown; empty: nobody has said anything yet. */
+  /** As conditions say it: True, False, Unknown; empty: nobody has judged this version yet. */
   readonly accepted: string;
   readonly programmed: string;
   /** False also where a gateway has no egress IP. */
@@ -28,6 +29,8 @@ export interface ClusterNode {
   readonly name: string;
   /** False also where no agent has ever said anything. */
   readonly ready: boolean;
+  /** It has said nothing for minutes, by the reader's clock. */
+  readonly silent: boolean;
   /** Why it is not ready. */
   readonly message: string;
   /** Of Sluice; empty: unknown. */
@@ -39,11 +42,21 @@ export interface ClusterNode {
   readonly rows: number;
 }
 
+/** Whoever judges policies. */
+export interface ClusterController {
+  /** False: nobody does now, and what is said of policies may be out of date. */
+  readonly active: boolean;
+  /** When one said last that it does, by its own clock; empty: never. */
+  readonly renewTime: string;
+}
+
 export interface ClusterStatusDocument {
   readonly apiVersion: typeof API_VERSION;
   readonly kind: typeof CLUSTER_STATUS_KIND;
-  /** Every policy is accepted, resolved and programmed, every node ready. */
+  /** All policies are accepted, resolved and programmed, all nodes ready, nobody is silent. */
   readonly ready: boolean;
+  /** Null: not known, because its Lease may not be read. */
+  readonly controller: ClusterController | null;
   /** Sorted by name. */
   readonly policies: readonly ClusterPolicy[];
   /** Sorted by name. */
@@ -55,28 +68,51 @@ export interface ClusterObjects {
   readonly policies: readonly unknown[];
   readonly nodeStates: readonly unknown[];
   readonly nodes: readonly unknown[];
+  /** The controller's Lease; undefined: there is none; null: it may not be read. */
+  readonly lease: unknown;
 }
 
+/** Clocks of a cluster and of whoever looks at it may differ by so much. */
+const CLOCKS_MS = 30_000;
+
 /** The document that these objects make; what is missing or malformed in them is left out. */
-export function clusterDocument(objects: ClusterObjects): ClusterStatusDocument {
+export function clusterDocument(objects: ClusterObjects, nowMs: number): ClusterStatusDocument {
   const policies = objects.policies.map(policyOf).sort(byName);
   const states = new Map(objects.nodeStates.map((raw) => [nameOf(raw), raw]));
-  const nodes = objects.nodes.map((raw) => nodeOf(nameOf(raw), states)).sort(byName);
+  const nodes = objects.nodes.map((raw) => nodeOf(nameOf(raw), states, nowMs)).sort(byName);
+  const controller = objects.lease === null ? null : controllerOf(objects.lease, nowMs);
   const inOrder = policies.every(({ accepted, programmed, resolvedRefs }) => {
     return [accepted, programmed, resolvedRefs].every((status) => status === "True");
   });
-  const ready = inOrder && nodes.every((node) => node.ready);
-  return { apiVersion: API_VERSION, kind: CLUSTER_STATUS_KIND, ready, policies, nodes };
+  const kept = nodes.every((node) => node.ready && !node.silent);
+  const ready = inOrder && kept && controller?.active !== false;
+  return { apiVersion: API_VERSION, kind: CLUSTER_STATUS_KIND, ready, controller, policies, nodes };
+}
+
+function controllerOf(lease: unknown, nowMs: number): ClusterController {
+  const spec = fieldsOf(lease).fields("spec");
+  const renewTime = spec.string("renewTime");
+  const lastsMs = (spec.integer("leaseDurationSeconds") ?? 0) * 1_000 + CLOCKS_MS;
+  // A holder that ends in good order gives it up.
+  const isHeld = spec.string("holderIdentity") !== "";
+  return { active: isHeld && nowMs - Date.parse(renewTime) <= lastsMs, renewTime };
 }
 
 function policyOf(raw: unknown): ClusterPolicy {
   const status = fieldsOf(raw).fields("status");
+  const generation = fieldsOf(raw).fields("metadata").integer("generation") ?? 0;
+  const observed = status.integer("observedGeneration");
   const conditions = status.each("conditions").map((one) => ({
     type: one.string("type"),
     status: one.string("status"),
     message: one.string("message"),
   }));
-  const said = (type: string) => conditions.find((one) => one.type === type)?.status ?? "";
+  // What was said of a former version says nothing of this one.
+  const isOld = observed !== undefined && observed < generation;
+  const said = (type: string) => {
+    return (isOld ? undefined : conditions.find((one) => one.type === type)?.status) ?? "";
+  };
+  const old = `generation ${generation} is not judged yet, only ${observed}`;
   // A conflict is the one condition that is better False.
   const wrong = conditions.filter((one) => {
     return one.status === "Unknown" || (one.status === "True") === (one.type === "Conflicted");
@@ -89,21 +125,30 @@ function policyOf(raw: unknown): ClusterPolicy {
     endpoints: status.integer("endpoints") ?? 0,
     gateways: status.string("resolved"),
     lagging: status.fields("nodes").strings("lagging").map(({ text }) => text),
-    problems: wrong.map(({ type, message }) => `${type}: ${message}`),
+    problems: [
+      ...(isOld ? [old] : []),
+      ...wrong.map(({ type, message }) => `${type}: ${message}`),
+    ],
   };
 }
 
-function nodeOf(name: string, states: ReadonlyMap<string, unknown>): ClusterNode {
+function nodeOf(
+  name: string,
+  states: ReadonlyMap<string, unknown>,
+  nowMs: number,
+): ClusterNode {
   const state = states.get(name);
   const said = parseAcknowledgement(state);
   if (said === undefined) {
     const message = "its agent has published nothing: does it run?";
-    return { name, ready: false, message, version: "", renewTime: "", policies: 0, rows: 0 };
+    const nothing = { version: "", renewTime: "", policies: 0, rows: 0 };
+    return { name, ready: false, silent: true, message, ...nothing };
   }
   const version = fieldsOf(state).fields("status").fields("versions").string("sluice");
   const rows = [...said.policies.values()].reduce((sum, policy) => sum + policy.rows, 0);
   const { ready, message, renewTime } = said;
-  return { name, ready, message, version, renewTime, policies: said.policies.size, rows };
+  const silent = !(nowMs - Date.parse(renewTime) <= AGENT_SILENT_MS);
+  return { name, ready, silent, message, version, renewTime, policies: said.policies.size, rows };
 }
 
 function nameOf(raw: unknown): string {

@@ -6,21 +6,36 @@ import type { Column } from "../lib/table.ts";
 import { renderTable } from "../lib/table.ts";
 import { printable, thousands } from "../lib/text.ts";
 import { paragraph } from "../plan/render-issues.ts";
-import type { ClusterNode, ClusterPolicy, ClusterStatusDocument } from "./cluster-document.ts";
+import type {
+  ClusterController,
+  ClusterNode,
+  ClusterPolicy,
+  ClusterStatusDocument,
+} from "./cluster-document.ts";
 
 const SEE_ALL = "-o json";
-/** Agents say something every minute; one that has not for so long is told from the others. */
-const SILENT_MS = 180_000;
 
 /** Writes the status; sections stand apart by one blank line. `nowMs`: of the reader's clock. */
 export function renderClusterStatus(
-  { policies, nodes }: ClusterStatusDocument,
+  { controller, policies, nodes }: ClusterStatusDocument,
   { screen, nowMs, write }: Omit<Place, "emit"> & { readonly write: Emit },
 ): void {
   const emit = blankBetween(write);
+  if (controller?.active === false) renderAbsence(controller, { screen, emit, nowMs });
   renderPolicies(policies, screen, emit);
   renderProblems(policies, screen, emit);
   renderNodes(nodes, { screen, emit, nowMs });
+}
+
+/** Without a controller everything about policies is as old as its last word. */
+function renderAbsence({ renewTime }: ClusterController, { screen, emit, nowMs }: Place): void {
+  const age = renewTime === "" ? "" : ` (${secondsSince(renewTime, nowMs)} s ago)`;
+  const since = renewTime === "" ? "here yet" : `since ${printable(renewTime)}${age}`;
+  emit(`${screen.paint("error", `No controller has judged ${since}.`)}\n`);
+  const advice = "What is said of policies may be out of date. See the pods of the Deployment " +
+    "sluice-controller.";
+  paragraph(advice, { first: "  ", rest: "  " }, screen, emit);
+  emit("\n");
 }
 
 const POLICY_COLUMNS: readonly Column[] = [
@@ -84,24 +99,39 @@ interface Place {
 function renderNodes(nodes: readonly ClusterNode[], { screen, emit, nowMs }: Place): void {
   const rows = nodes.map((node) => [
     printable(node.name),
-    node.ready ? screen.paint("good", "ready") : screen.paint("error", "not ready"),
+    agentCell(node, screen),
     printable(node.version) || screen.glyphs.dash,
     thousands(node.policies),
     thousands(node.rows),
-    renewedCell(node.renewTime, { screen, nowMs }),
+    renewedCell(node, { screen, nowMs }),
   ]);
   const size = rows.length;
   renderTable({ columns: NODE_COLUMNS, rows, size, seeAll: SEE_ALL }, screen, emit);
-  for (const { name, message } of nodes) {
-    if (message === "") continue;
-    const text = `${printable(name)}: ${printable(message)}`;
+  for (const { name, ready, silent, message } of nodes) {
+    const unkept = ready && silent ? UNKEPT : "";
+    if (message === "" && unkept === "") continue;
+    const text = `${printable(name)}: ${printable(message || unkept)}`;
     paragraph(text, { first: "  ", rest: "    " }, screen, emit);
   }
 }
 
-function renewedCell(time: string, { screen, nowMs }: Omit<Place, "emit">): string {
-  const ageMs = nowMs - Date.parse(time);
-  if (Number.isNaN(ageMs)) return screen.paint("error", "never");
-  const text = `${thousands(Math.max(0, Math.round(ageMs / 1000)))} s ago`;
-  return ageMs > SILENT_MS ? screen.paint("error", `${text}, silent`) : text;
+/** Of an agent that said last that all is well. */
+const UNKEPT = "its agent has been silent for minutes: what its kernel holds follows no change";
+
+function agentCell({ ready, silent, renewTime }: ClusterNode, screen: Screen): string {
+  if (silent && renewTime !== "") return screen.paint("error", "silent");
+  return ready ? screen.paint("good", "ready") : screen.paint("error", "not ready");
+}
+
+function renewedCell(
+  { renewTime, silent }: ClusterNode,
+  { screen, nowMs }: Omit<Place, "emit">,
+): string {
+  if (renewTime === "") return screen.paint("error", "never");
+  const text = `${secondsSince(renewTime, nowMs)} s ago`;
+  return silent ? screen.paint("error", text) : text;
+}
+
+function secondsSince(time: string, nowMs: number): string {
+  return thousands(Math.max(0, Math.round((nowMs - Date.parse(time)) / 1_000)));
 }

@@ -54,3 +54,11 @@ test("sluice status says what to do where no agent answers", async () => {
   assert.equal(wrong.exit, 2);
   assert.match(wrong.stderr, /here: write address and port.*\n/);
 });
+
+test("sluice status of a cluster that a kubeconfig does not name is wrong usage", async () => {
+  for (const words of [["--kubeconfig", "/nonexistent"], ["--kubeconfig", "/etc/passwd"]]) {
+    const { exit, stderr } = await sluiceStatus(...words);
+    assert.equal(exit, 2, stderr);
+    assert.match(stderr, /^sluice status: .*\n.*kubectl --kubeconfig FILE config view/);
+  }
+});

@@ -85,6 +85,8 @@ async function followsNodes(
     assert.ok(status.conditions.every((one) => one.observedGeneration === 1));
     const shown = await cluster.kubectl("get", "cegp", "shop");
     assert.match(shown, /shop +2\/2 +3 +True +True +True/);
+    const { exit, stdout } = sluice(["status", "--kubeconfig", cluster.kubeconfig]);
+    assert.equal(exit, 0, stdout);
   });
 
   await t.test("a node that holds other rows shows, after a while [5.1]", async () => {
@@ -168,8 +170,18 @@ async function isOne(t: TestContext, cluster: Cluster, { login, first }: Active)
     await first.end();
     await until(() => / active identity="two"/.test(other.said()));
     await cluster.apply(policy("shop", ["gw-2"]));
-    await until(async () => (await statusOf(cluster, "shop"))?.observedGeneration === 4);
+    await until(async () => (await statusOf(cluster, "shop"))?.observedGeneration === 5);
     assert.doesNotMatch(first.said() + other.said(), /error=/);
+    await other.end();
+  });
+
+  await t.test("without one nothing that it said counts any more", async () => {
+    await cluster.apply(policy("shop", ["gw-1"]));
+    const { exit, stdout } = sluice(["status", "--kubeconfig", cluster.kubeconfig]);
+    assert.equal(exit, 1);
+    assert.match(stdout, /^No controller has judged since 2\S+Z \(\d+ s ago\)\.\n/);
+    assert.match(stdout, /shop +1\/1 +4 +not judged +not judged +not judged/);
+    assert.match(stdout, /generation 6 is not judged yet, only 5/);
   });
 }
 
@@ -179,6 +191,10 @@ test("where the definition of policies is Cilium's", {
   const cluster = await startCluster(t);
   await cluster.apply(CILIUM_DEFINITION);
   await cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s");
+  const question = ["status", "--kubeconfig", cluster.kubeconfig];
+  const absent = sluice(question);
+  assert.equal(absent.exit, 2);
+  assert.match(absent.stderr, /not installed here: .* definition of NodeState\n.*sluice install/);
   const { exit, stderr } = sluice(["install", "--kubeconfig", cluster.kubeconfig]);
   assert.equal(exit, 0, stderr);
   const metricsListen = `127.0.0.1:${await freePort()}`;

@@ -11,7 +11,7 @@ import { AGENT_SILENT_MS } from "../../reconcile/node-verdicts.ts";
 import type { PolicyStatus } from "../../reconcile/policy-status.ts";
 import { CoalescedWriter } from "../../sinks/kubernetes/coalesced-writer.ts";
 import { EventWriter } from "../../sinks/kubernetes/events.ts";
-import { POLICIES } from "../../sinks/kubernetes/resources.ts";
+import { CONTROLLER_LEASE, POLICIES } from "../../sinks/kubernetes/resources.ts";
 import type { EndpointSource } from "../../sources/kubernetes/kinds.ts";
 import { watchKubernetes } from "../../sources/kubernetes/watch.ts";
 import { renderControllerMetrics } from "../../status/controller-metrics.ts";
@@ -57,8 +57,6 @@ const PACE: ControllerPace = {
   leaseMs: 15_000,
 };
 
-const LEASE_NAME = "sluice-controller";
-
 /** Runs until `signal`. Throws OperationError for what keeps it from starting. */
 export async function runController(options: RunOptions): Promise<void> {
   const pace = { ...PACE, ...options.pace };
@@ -89,7 +87,7 @@ export async function runController(options: RunOptions): Promise<void> {
   const lease = new Lease({
     connection,
     namespace: options.namespace,
-    name: LEASE_NAME,
+    name: CONTROLLER_LEASE,
     holder: options.identity,
     durationMs: pace.leaseMs,
     onChange(held) {

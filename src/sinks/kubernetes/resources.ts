@@ -41,3 +41,6 @@ export const NODES: Resource = {
   kind: "Node",
   namespaced: false,
 };
+
+/** Of the Lease by which one controller of several is active. */
+export const CONTROLLER_LEASE = "sluice-controller";
