@@ -156,6 +156,10 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     meaning: "the Kubernetes API does not have it",
     remedy: "check the name; for a kind, whether its CustomResourceDefinition is installed",
   },
+  NoStatus: {
+    meaning: "their definition is not Sluice's and has no status: events and metrics say the same",
+    remedy: "see docs/migration.md for how it is replaced; nothing else depends on it",
+  },
   AlreadyExists: {
     meaning: "there is an object of this name",
     remedy: "change that one, or choose another name",

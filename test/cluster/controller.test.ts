@@ -202,7 +202,7 @@ test("where the definition of policies is Cilium's", {
   const controller = startController(t, login, { metricsListen });
   const { egressGateways: list, ...single } = policy("shop", ["nowhere"]).spec;
   const spec = { ...single, egressGateway: list[0] };
-  await cluster.apply({ ...policy("shop", []), spec });
+  for (const name of ["shop", "other"]) await cluster.apply({ ...policy(name, []), spec });
 
   await t.test("events and metrics say what there is no status for [1.7]", async () => {
     const described = () => cluster.kubectl("describe", "cegp", "shop");
@@ -212,6 +212,19 @@ test("where the definition of policies is Cilium's", {
     await until(async () => (await metrics()).includes(`sluice_${condition}`));
     assert.match(await metrics(), /sluice_controller_active 1\n/);
     assert.equal(await statusOf(cluster, "shop"), undefined);
-    assert.equal(controller.said().match(/ status error=/g)?.length, 1);
+    await until(() => controller.said().includes(" status error="));
+    // Both policies, tried again: the first of these waits is a second.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    assert.equal(controller.said().match(/ status error=/g)?.length, 1, controller.said());
+    assert.match(controller.said(), /NoStatus.*docs\/migration\.md/);
+    assert.doesNotMatch(controller.said(), /NotFound/);
+  });
+
+  await t.test("one that has a status gets it, from the controller that runs [1.7]", async () => {
+    const own = sluice(["manifests", "--part", "crds"]).stdout;
+    const replace = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    const { exit, stderr } = await cluster.tryKubectl(replace, { input: own });
+    assert.equal(exit, 0, stderr);
+    await becomes(cluster, "shop", "ResolvedRefs", "False NoGateway");
   });
 });

@@ -2,7 +2,6 @@
 
 import type { Place } from "../../drivers/kube/access.ts";
 import { KubeConnection } from "../../drivers/kube/connection.ts";
-import { applyObject } from "../../drivers/kube/objects.ts";
 import type { OperationError } from "../../lib/operation-error.ts";
 import type { Emit } from "../../lib/screen.ts";
 import type { Distribution } from "../../model/policy.ts";
@@ -11,7 +10,8 @@ import { AGENT_SILENT_MS } from "../../reconcile/node-verdicts.ts";
 import type { PolicyStatus } from "../../reconcile/policy-status.ts";
 import { CoalescedWriter } from "../../sinks/kubernetes/coalesced-writer.ts";
 import { EventWriter } from "../../sinks/kubernetes/events.ts";
-import { CONTROLLER_LEASE, POLICIES } from "../../sinks/kubernetes/resources.ts";
+import { PolicyStatusWriter } from "../../sinks/kubernetes/policy-status.ts";
+import { CONTROLLER_LEASE } from "../../sinks/kubernetes/resources.ts";
 import type { EndpointSource } from "../../sources/kubernetes/kinds.ts";
 import { watchKubernetes } from "../../sources/kubernetes/watch.ts";
 import { renderControllerMetrics } from "../../status/controller-metrics.ts";
@@ -144,16 +144,14 @@ function openWriters({ connection, identity, intervalMs, isActive, log }: Writer
       told = message;
     };
   };
+  const policies = new PolicyStatusWriter(connection);
   const statusFailed = tellError("status");
   const statuses = new CoalescedWriter<PolicyStatus>({
     intervalMs,
     async write(name, status) {
       // Another one writes now; when this one is active again it judges anew.
-      if (!isActive()) return;
-      const apply = { fieldManager: "sluice-controller", force: true, subresource: "status" };
-      await applyObject(connection, POLICIES, { name }, { status }, apply);
+      if (isActive()) await policies.write(name, status);
     },
-    // A definition that is Cilium's has no status: events and metrics say the same.
     onError: (_, error) => statusFailed(error),
   });
   const events = new EventWriter({ connection, instance: identity, onError: tellError("events") });

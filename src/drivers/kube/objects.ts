@@ -3,7 +3,13 @@
 
 import type { KubeConnection, Request } from "./connection.ts";
 import type { ObjectName, Resource } from "./resource.ts";
-import { apiVersionOf, collectionPath, objectPath, targetOf } from "./resource.ts";
+import {
+  apiVersionOf,
+  collectionPath,
+  objectPath,
+  targetOf,
+  versionPath,
+} from "./resource.ts";
 
 /** An object as the API gives it. */
 export type RawObject = Readonly<Record<string, unknown>>;
@@ -151,6 +157,21 @@ export async function deleteObject(
     if ((error as { code?: string }).code === "NotFound") return false;
     throw error;
   }
+}
+
+/** True if objects of the kind have this part (`status`), as anybody who is known may ask. */
+export async function hasSubresource(
+  connection: KubeConnection,
+  resource: Resource,
+  subresource: string,
+): Promise<boolean> {
+  const served = (await connection.ask({
+    op: "discover",
+    target: apiVersionOf(resource),
+    method: "GET",
+    path: versionPath(resource),
+  })) as { readonly resources?: readonly { readonly name?: string }[] };
+  return (served.resources ?? []).some(({ name }) => name === `${resource.plural}/${subresource}`);
 }
 
 function requestFor(op: string, resource: Resource, name: ObjectName, subresource = ""): Request {

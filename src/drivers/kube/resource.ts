@@ -22,10 +22,15 @@ export function apiVersionOf({ group, version }: Resource): string {
   return group === "" ? version : `${group}/${version}`;
 }
 
+/** The URL's path of what is served of a group in a version. */
+export function versionPath({ group, version }: Resource): string {
+  return group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+}
+
 /** The URL's path of all objects of a kind; of one namespace, where that is given. */
 export function collectionPath(resource: Resource, namespace = ""): string {
-  const { group, version, plural, namespaced } = resource;
-  const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+  const { plural, namespaced } = resource;
+  const root = versionPath(resource);
   const within = namespaced && namespace !== "" ? `/namespaces/${encode(namespace)}` : "";
   return `${root}${within}/${plural}`;
 }
