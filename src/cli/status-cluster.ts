@@ -1,7 +1,8 @@
 // `sluice status --kubeconfig`: what a cluster's objects say about its policies and its nodes.
 
 import { KubeConnection } from "../drivers/kube/connection.ts";
-import { getObject, listPages } from "../drivers/kube/objects.ts";
+import type { RawObject } from "../drivers/kube/objects.ts";
+import { getObject, hasSubresource, listPages } from "../drivers/kube/objects.ts";
 import type { Resource } from "../drivers/kube/resource.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import {
@@ -11,6 +12,7 @@ import {
   NODES,
   POLICIES,
 } from "../sinks/kubernetes/resources.ts";
+import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
 import { clusterDocument } from "../status/cluster-document.ts";
 import type { ClusterObjects } from "../status/cluster-document.ts";
 import { renderClusterStatus } from "../status/render-cluster.ts";
@@ -24,12 +26,30 @@ import type { Terminal } from "./terminal.ts";
 /** Shows it; EXIT.found unless all is as it should be. */
 export async function statusOfCluster(args: Arguments, terminal: Terminal): Promise<Exit> {
   const { screen, emit } = terminal;
-  const objects = await readCluster(args);
+  const read = await readCluster(args);
   const nowMs = Date.now();
+  const objects = read.judgedBy === "controller" ? read : await judged(read, args, terminal, nowMs);
   const document = clusterDocument(objects, nowMs);
   if (args.choice("output", ["table", "json"]) === "json") writeStatus(document, emit);
   else renderClusterStatus(document, { screen, write: emit, nowMs });
   return document.ready ? EXIT.ok : EXIT.found;
+}
+
+/** The objects with the statuses that their policies have no place for. */
+async function judged(
+  objects: ClusterObjects,
+  args: Arguments,
+  terminal: Terminal,
+  nowMs: number,
+): Promise<ClusterObjects> {
+  const { judgePolicies } = await import("./judge-policies.ts");
+  const { loadCluster, settingsOf } = await import("./load-plan.ts");
+  const endpoints = args.choice("endpoints", ENDPOINT_SOURCES);
+  const input = { kind: "live", place: clusterPlace(args), endpoints } as const;
+  const loaded = await loadCluster(input, terminal);
+  const policies = objects.policies as readonly RawObject[];
+  const statuses = judgePolicies(policies, { loaded, settings: settingsOf(args), nowMs });
+  return { ...objects, policies: policies.map((raw, i) => ({ ...raw, status: statuses[i] })) };
 }
 
 async function readCluster(args: Arguments): Promise<ClusterObjects> {
@@ -49,7 +69,9 @@ async function readCluster(args: Arguments): Promise<ClusterObjects> {
         "`sluice install` installs it; `sluice install --dry-run` changes nothing yet.",
       );
     }
-    return { policies, nodeStates, nodes: nodes ?? [], lease };
+    const hasStatus = await hasSubresource(connection, POLICIES, "status");
+    const judgedBy = hasStatus ? "controller" : "reader";
+    return { policies, nodeStates, nodes: nodes ?? [], lease, judgedBy };
   } catch (error) {
     throw usageErrorOf(error);
   } finally {

@@ -1,7 +1,16 @@
 // `sluice status` in the table of commands.
 
 import type { Command } from "./command.ts";
-import { CONTEXT, KUBECONFIG, NAMESPACE, output } from "./shared-options.ts";
+import {
+  CONTEXT,
+  DISTRIBUTION,
+  ENDPOINTS,
+  KUBECONFIG,
+  MAP_SIZE,
+  NAMESPACE,
+  output,
+  ROWS,
+} from "./shared-options.ts";
 
 export const STATUS_COMMAND: Command = {
   name: "status",
@@ -10,7 +19,9 @@ export const STATUS_COMMAND: Command = {
     "Asks the agent on this node: is the kernel as it should be, which policies, gateways and " +
       "egress IPs it has, which packets were dropped and why, what could not be written.",
     "With --kubeconfig or --context: what the controller says of a cluster's policies, whether " +
-      "one is active, and which nodes' agents are ready, silent or missing.",
+      "one is active, and which nodes' agents are ready, silent or missing. Where Cilium's " +
+      "definition of policies leaves no place for that, status judges itself: then the settings " +
+      "of a plan are to be those of the agents.",
   ],
   options: [
     {
@@ -23,6 +34,10 @@ export const STATUS_COMMAND: Command = {
     KUBECONFIG,
     CONTEXT,
     NAMESPACE,
+    ENDPOINTS,
+    ROWS,
+    DISTRIBUTION,
+    MAP_SIZE,
     output(["table", "json"]),
   ],
   positionals: [],

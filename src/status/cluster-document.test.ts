@@ -45,8 +45,9 @@ function lease(renewTime: string, holderIdentity = "one") {
 }
 
 const LEASE = lease("2026-01-01T00:00:59.000000Z");
+const BY = { lease: LEASE, judgedBy: "controller" } as const;
 const [, A] = SAMPLE.policies;
-const ALL: ClusterObjects = { ...SAMPLE, policies: [A], nodes: [named("w")], lease: LEASE };
+const ALL: ClusterObjects = { ...SAMPLE, policies: [A], nodes: [named("w")], ...BY };
 
 function document(objects: Partial<ClusterObjects>, nowMs = NOW_MS) {
   return clusterDocument({ ...ALL, ...objects }, nowMs);
@@ -87,6 +88,12 @@ test("no status counts for longer than a controller is active, unless that is no
   assert.ok(picture({ lease: lease(old) }).startsWith(said), picture({ lease: lease(old) }));
   assert.match(picture({ lease: undefined }), /^No controller has judged here yet\.\n/);
   assert.doesNotMatch(picture({}), /controller/);
+});
+
+test("who judged is said where policies have no status", () => {
+  const here = picture({ judgedBy: "reader", lease: undefined });
+  assert.match(here, /^No controller has judged here yet\.\n {2}Nobody writes events\./);
+  assert.match(here, /\nThe definition of policies is not Sluice's: it has no status\.\n/);
 });
 
 test("a status of a former generation is no status", () => {

@@ -57,6 +57,8 @@ export interface ClusterStatusDocument {
   readonly ready: boolean;
   /** Null: not known, because its Lease may not be read. */
   readonly controller: ClusterController | null;
+  /** `reader`: the definition of policies has no status, so whoever reads this judged itself. */
+  readonly judgedBy: "controller" | "reader";
   /** Sorted by name. */
   readonly policies: readonly ClusterPolicy[];
   /** Sorted by name. */
@@ -70,6 +72,7 @@ export interface ClusterObjects {
   readonly nodes: readonly unknown[];
   /** The controller's Lease; undefined: there is none; null: it may not be read. */
   readonly lease: unknown;
+  readonly judgedBy: ClusterStatusDocument["judgedBy"];
 }
 
 /** Clocks of a cluster and of whoever looks at it may differ by so much. */
@@ -86,7 +89,15 @@ export function clusterDocument(objects: ClusterObjects, nowMs: number): Cluster
   });
   const kept = nodes.every((node) => node.ready && !node.silent);
   const ready = inOrder && kept && controller?.active !== false;
-  return { apiVersion: API_VERSION, kind: CLUSTER_STATUS_KIND, ready, controller, policies, nodes };
+  return {
+    apiVersion: API_VERSION,
+    kind: CLUSTER_STATUS_KIND,
+    ready,
+    controller,
+    judgedBy: objects.judgedBy,
+    policies,
+    nodes,
+  };
 }
 
 function controllerOf(lease: unknown, nowMs: number): ClusterController {

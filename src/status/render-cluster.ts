@@ -17,23 +17,36 @@ const SEE_ALL = "-o json";
 
 /** Writes the status; sections stand apart by one blank line. `nowMs`: of the reader's clock. */
 export function renderClusterStatus(
-  { controller, policies, nodes }: ClusterStatusDocument,
+  { controller, judgedBy, policies, nodes }: ClusterStatusDocument,
   { screen, nowMs, write }: Omit<Place, "emit"> & { readonly write: Emit },
 ): void {
   const emit = blankBetween(write);
-  if (controller?.active === false) renderAbsence(controller, { screen, emit, nowMs });
+  const place = { screen, emit, nowMs };
+  if (controller?.active === false) renderAbsence(controller, judgedBy, place);
+  if (judgedBy === "reader") {
+    const title = "The definition of policies is not Sluice's: it has no status.";
+    emit(`${screen.paint("warning", title)}\n`);
+    const how = "Judged here and now, from what agents acknowledge.";
+    paragraph(how, { first: "  ", rest: "  " }, screen, emit);
+    emit("\n");
+  }
   renderPolicies(policies, screen, emit);
   renderProblems(policies, screen, emit);
-  renderNodes(nodes, { screen, emit, nowMs });
+  renderNodes(nodes, place);
 }
 
 /** Without a controller everything about policies is as old as its last word. */
-function renderAbsence({ renewTime }: ClusterController, { screen, emit, nowMs }: Place): void {
+function renderAbsence(
+  { renewTime }: ClusterController,
+  judgedBy: ClusterStatusDocument["judgedBy"],
+  { screen, emit, nowMs }: Place,
+): void {
   const age = renewTime === "" ? "" : ` (${secondsSince(renewTime, nowMs)} s ago)`;
   const since = renewTime === "" ? "here yet" : `since ${printable(renewTime)}${age}`;
   emit(`${screen.paint("error", `No controller has judged ${since}.`)}\n`);
-  const advice = "What is said of policies may be out of date. See the pods of the Deployment " +
-    "sluice-controller.";
+  const old = "What is said of policies may be out of date.";
+  const lost = judgedBy === "reader" ? "Nobody writes events." : old;
+  const advice = `${lost} See the pods of the Deployment sluice-controller.`;
   paragraph(advice, { first: "  ", rest: "  " }, screen, emit);
   emit("\n");
 }

@@ -11,7 +11,7 @@ import { CILIUM_DEFINITION } from "./cilium-definition.ts";
 import type { Cluster } from "./cluster.ts";
 import { freePort, startCluster } from "./cluster.ts";
 import { addPod, NODES, policy, prepareCluster, startController } from "./controlled.ts";
-import { accountLogin, agentLogin } from "./installed.ts";
+import { accountLogin, addNode, agentLogin } from "./installed.ts";
 import { PlayedAgents } from "./played-agents.ts";
 
 interface Status {
@@ -202,7 +202,9 @@ test("where the definition of policies is Cilium's", {
   const controller = startController(t, login, { metricsListen });
   const { egressGateways: list, ...single } = policy("shop", ["nowhere"]).spec;
   const spec = { ...single, egressGateway: list[0] };
-  for (const name of ["shop", "other"]) await cluster.apply({ ...policy(name, []), spec });
+  const elsewhere = { ...spec, destinationCIDRs: ["198.51.100.0/24"] };
+  await cluster.apply({ ...policy("shop", []), spec });
+  await cluster.apply({ ...policy("other", []), spec: elsewhere });
 
   await t.test("events and metrics say what there is no status for [1.7]", async () => {
     const described = () => cluster.kubectl("describe", "cegp", "shop");
@@ -218,6 +220,16 @@ test("where the definition of policies is Cilium's", {
     assert.equal(controller.said().match(/ status error=/g)?.length, 1, controller.said());
     assert.match(controller.said(), /NoStatus.*docs\/migration\.md/);
     assert.doesNotMatch(controller.said(), /NotFound/);
+  });
+
+  await t.test("status judges itself what it cannot read [1.7]", async () => {
+    await addNode(cluster, "worker-1", "192.0.2.3");
+    await addPod(cluster, 1);
+    const { exit, stdout } = sluice(question);
+    assert.equal(exit, 1);
+    assert.match(stdout, /^The definition of policies is not Sluice's: it has no status\.\n/);
+    assert.match(stdout, /shop +0\/1 +1 +True +False +False +worker-1\n/);
+    assert.match(stdout, /shop\n  Programmed: worker-1: no agent has said anything\n/);
   });
 
   await t.test("one that has a status gets it, from the controller that runs [1.7]", async () => {

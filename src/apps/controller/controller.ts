@@ -3,18 +3,13 @@
 // queued and hands the newest statuses to a writer that coalesces them. Only while this process
 // holds the Lease is anything written.
 
-import { buildPlan } from "../../engine/build-plan.ts";
 import { Engine } from "../../engine/engine.ts";
-import { expectedRows } from "../../engine/expected-rows.ts";
 import { present } from "../../lib/assert.ts";
 import { Cluster } from "../../model/cluster.ts";
 import type { ModelDelta } from "../../model/delta.ts";
-import type { Issue } from "../../model/issue.ts";
 import type { Kind, ObjectChange } from "../../model/objects.ts";
 import { parseAcknowledgement } from "../../model/parse/acknowledgement.ts";
 import type { Distribution } from "../../model/policy.ts";
-import type { PlanPolicy } from "../../plan/plan.ts";
-import type { RowSum } from "../../model/row-sum.ts";
 import type { RowsMode } from "../../plan/row.ts";
 import type { PolicyStatus } from "../../reconcile/policy-status.ts";
 import { policyStatus, sameStatus } from "../../reconcile/policy-status.ts";
@@ -23,6 +18,8 @@ import type { Patience } from "./agents.ts";
 import { Agents } from "./agents.ts";
 import type { KnownPolicy } from "./known-policies.ts";
 import { conditionsOf, readKnownPolicy } from "./known-policies.ts";
+import type { Meaning } from "./meaning.ts";
+import { meaningsOf } from "./meaning.ts";
 import { eventsOf } from "./policy-events.ts";
 
 export interface ControllerOptions extends Patience {
@@ -147,7 +144,10 @@ export class Controller {
     this.#engine.step(delta);
     if (!this.#synced) return;
     // Issues of refused objects change without a difference of the model.
-    if (this.#meaning === undefined || queued > 0 || !isEmpty(delta)) this.#replan();
+    if (this.#meaning === undefined || queued > 0 || !isEmpty(delta)) {
+      const { rows, mapSize } = this.#options;
+      this.#meaning = meaningsOf({ cluster: this.#cluster, engine: this.#engine, rows, mapSize });
+    }
     if (!this.#active) return;
     for (const [name, known] of this.#known) {
       this.#judge(name, known, present(this.#meaning, "a plan")(name));
@@ -162,30 +162,6 @@ export class Controller {
       this.#since.set(name, (since = { generation, atMs: nowMs }));
     }
     return nowMs - since.atMs < this.#options.graceMs;
-  }
-
-  /** O(endpoints and their rows); what is kept of the plan are conditions and gateways. */
-  #replan(): void {
-    const { rows, mapSize } = this.#options;
-    const cluster = this.#cluster;
-    const engine = this.#engine;
-    const plan = buildPlan({ cluster, engine, rows, mapSize, issues: [] });
-    const expected = expectedRows(engine, { rows, nodes: new Set(cluster.nodeNames()) });
-    const own = groupByObject(cluster.issues());
-    const all = groupByObject(plan.issues);
-    const states = new Map(engine.policies().map(({ policy }) => [policy.name, policy]));
-    const planned = new Map(plan.policies.map((policy) => [policy.name, policy]));
-    this.#meaning = (name) => {
-      const object = `CiliumEgressGatewayPolicy/${name}`;
-      return {
-        own: own.get(object) ?? [],
-        issues: all.get(object) ?? [],
-        inForce: planned.get(name),
-        generation: states.get(name)?.generation ?? 0,
-        listed: states.get(name)?.gateways.length ?? 0,
-        wanted: expected.get(name) ?? new Map(),
-      };
-    };
   }
 
   #judge(name: string, known: KnownPolicy, meaning: Meaning): void {
@@ -214,29 +190,6 @@ export class Controller {
       this.#options.onEvent(event);
     }
   }
-}
-
-/** What the cluster's objects say of one policy. */
-interface Meaning {
-  /** Of the object by itself. */
-  readonly own: readonly Issue[];
-  /** These, and what only the whole cluster shows. */
-  readonly issues: readonly Issue[];
-  readonly inForce: PlanPolicy | undefined;
-  /** Of what is in force. */
-  readonly generation: number;
-  readonly listed: number;
-  readonly wanted: ReadonlyMap<string, RowSum>;
-}
-
-function groupByObject(issues: readonly Issue[]): Map<string, Issue[]> {
-  const groups = new Map<string, Issue[]>();
-  for (const issue of issues) {
-    const group = groups.get(issue.object);
-    if (group === undefined) groups.set(issue.object, [issue]);
-    else group.push(issue);
-  }
-  return groups;
 }
 
 function isEmpty(delta: ModelDelta): boolean {
