@@ -33,7 +33,8 @@ export async function uninstallCluster(args: Arguments, terminal: Terminal): Pro
   try {
     const consequences = await consequencesIn(connection);
     if (!args.has("yes")) {
-      throw new UsageError(consequences.join("\n"), "Say --yes if that is meant.");
+      const [first = "", ...rest] = consequences;
+      throw new UsageError(first, [...rest, "Say --yes if that is meant."].join("\n"));
     }
     for (const line of consequences) terminal.emit(`${printable(line)}\n`);
     const objects = manifestObjects({ namespace, image: args.text("image") ?? "", agentArgs: [] });
@@ -94,11 +95,12 @@ async function cleanNodes(
   const deadline = performance.now() + timeoutSeconds * 1_000;
   for (;;) {
     const rollout = rolloutOf(await getObject(connection, resource, name));
-    if (rollout.complete) return emit(`${rollout.text} are clean\n`);
+    if (rollout.complete) return emit(`${rollout.clean}\n`);
     if (performance.now() > deadline) {
+      const { problem, remedy } = rollout;
       throw new UsageError(
-        `after ${timeoutSeconds} s only ${rollout.text} are clean; nothing else was removed`,
-        "See the pods of the DaemonSet sluice-agent that are not ready, then try again.",
+        `after ${timeoutSeconds} s ${problem}; nothing else was removed`,
+        `${remedy}, then try again.`,
       );
     }
     await sleep(POLL_MS);
@@ -141,13 +143,29 @@ function cleaningDaemonSet(object: RawObject, image: unknown): RawObject {
   };
 }
 
-function rolloutOf(raw: RawObject | undefined): { complete: boolean; text: string } {
+interface Rollout {
+  readonly complete: boolean;
+  /** What is said when it is complete. */
+  readonly clean: string;
+  /** What is said when it takes too long, and what to do about it. */
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+function rolloutOf(raw: RawObject | undefined): Rollout {
   const { metadata, status = {} } = (raw ?? { metadata: {} }) as unknown as DaemonSet;
   const { desiredNumberScheduled: wanted = 0, updatedNumberScheduled: updated = 0 } = status;
   const observed = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
   const ready = Math.min(updated, status.numberReady ?? 0);
   const complete = observed && updated >= wanted && ready >= wanted;
-  return { complete, text: `${observed ? ready : 0} of ${counted(wanted, "node")}` };
+  const text = `${ready} of ${counted(wanted, "node")} are clean`;
+  const clean = wanted === 0 ? "the DaemonSet runs on no node: none is cleaned" : text;
+  if (!observed) {
+    const problem = "nobody has told any node to clean up: the DaemonSet's change is not observed";
+    return { complete, clean, problem, remedy: "See that kube-controller-manager runs" };
+  }
+  const remedy = "See the pods of the DaemonSet sluice-agent that are not ready";
+  return { complete, clean, problem: `only ${text}`, remedy };
 }
 
 async function remove(

@@ -118,9 +118,16 @@ async function uninstalls(t: TestContext, cluster: Cluster): Promise<void> {
     const { exit, stdout, stderr } = run(cluster, "uninstall", "--cluster");
     assert.deepEqual([exit, stdout], [2, ""]);
     assert.match(stderr, /will leave with their nodes' addresses/);
-    assert.match(stderr, /single-gateway: 3 endpoints, no longer with 192\.0\.2\.11/);
-    assert.match(stderr, /--yes/);
+    assert.match(stderr, /addresses:\n +single-gateway: 3 endpoints, no longer with 192\./);
+    assert.match(stderr, /\nSay --yes/);
     assert.deepEqual(await installed(cluster), before);
+  });
+
+  await t.test("says so where nobody carries the DaemonSet's change to the nodes", async () => {
+    const { exit, stderr } = run(cluster, "uninstall", "--cluster", "--yes", "--timeout", "1");
+    assert.equal(exit, 2);
+    assert.match(stderr, /after 1 s nobody has told any node to clean up: .* not observed; no/);
+    assert.match(stderr, /kube-controller-manager/);
   });
 
   await t.test("cleans the nodes first, and removes nothing while one is not clean", async () => {
