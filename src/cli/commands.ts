@@ -137,7 +137,15 @@ export const COMMANDS: readonly Command[] = [
       "Of a live cluster it also tells whether the kernels of the pod's node and of the gateway " +
         "have taken this over, as their agents last said.",
     ],
-    options: [...INPUT, ROWS, DISTRIBUTION, MAP_SIZE, CLUSTER_CIDR, output(["text", "json"])],
+    options: [
+      ...INPUT,
+      { name: "namespace", short: "n", value: "NAME", summary: "of POD, which is then a name" },
+      ROWS,
+      DISTRIBUTION,
+      MAP_SIZE,
+      CLUSTER_CIDR,
+      output(["text", "json"]),
+    ],
     positionals: [{ name: "POD" }, { name: "DESTINATION", optional: true }],
     examples: [
       {

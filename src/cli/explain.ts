@@ -31,7 +31,9 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   const extra = clusterCIDRs(args);
   const loaded = await loadCluster(inputOf(args), terminal);
   const view = loaded.cluster.view();
-  const endpoint = findEndpoint(pod, view.endpoints.values(), loaded.cluster.otherPods());
+  const namespace = args.text("namespace");
+  const text = namespace === undefined ? pod : `${namespace}/${pod}`;
+  const endpoint = findEndpoint(text, view.endpoints.values(), loaded.cluster.otherPods());
   const settings = { ...settingsOf(args), node: endpoint.node };
   const { plan, engine } = planWithEngine(loaded, settings);
   const planned = explain({

@@ -18,18 +18,17 @@ export const STATUS_COMMAND: Command = {
   description: [
     "Asks the agent on this node: is the kernel as it should be, which policies, gateways and " +
       "egress IPs it has, which packets were dropped and why, what could not be written.",
-    "With --kubeconfig or --context: what the controller says of a cluster's policies, whether " +
-      "one is active, and which nodes' agents are ready, silent or missing. Where Cilium's " +
-      "definition of policies leaves no place for that, status judges itself: then the settings " +
-      "of a plan are to be those of the agents.",
+    "With --kubeconfig or --context, and as kubectl sluice status: what the controller says of a " +
+      "cluster's policies, whether one is active, and which nodes' agents are ready, silent or " +
+      "missing. Where Cilium's definition of policies leaves no place for that, status judges " +
+      "itself: then the settings of a plan are to be those of the agents.",
   ],
   options: [
     {
       name: "address",
       value: "ADDRESS:PORT",
       env: "SLUICE_STATUS_ADDRESS",
-      default: "127.0.0.1:9879",
-      summary: "where the agent answers: its --status-listen",
+      summary: "the agent's --status-listen; 127.0.0.1:9879 unless given",
     },
     KUBECONFIG,
     CONTEXT,

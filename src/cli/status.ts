@@ -11,17 +11,25 @@ import { EXIT, usageErrorOf } from "./command.ts";
 import { isLive } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Where an agent answers unless it is told otherwise. */
+const DEFAULT_ADDRESS = "127.0.0.1:9879";
+
 /** Shows the status; EXIT.found unless the node is ready. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
-  if (isLive(args)) {
+  if (isLive(args) || meansCluster(args)) {
     const { statusOfCluster } = await import("./status-cluster.ts");
     return statusOfCluster(args, terminal);
   }
   const { screen, emit } = terminal;
-  const document = await ask(args.text("address") ?? "");
+  const document = await ask(args.text("address") ?? DEFAULT_ADDRESS);
   if (args.choice("output", ["table", "json"]) === "json") writeStatus(document, emit);
   else renderStatus(document, screen, emit);
   return document.ready ? EXIT.ok : EXIT.found;
+}
+
+/** As a plug-in of kubectl (scripts/kubectl-sluice.sh), unless an agent is named. */
+function meansCluster(args: Arguments): boolean {
+  return process.env["SLUICE_KUBECTL_PLUGIN"] === "1" && args.text("address") === undefined;
 }
 
 async function ask(address: string): Promise<StatusDocument> {

@@ -106,7 +106,9 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
   },
   NoAgent: {
     meaning: "no agent answers",
-    remedy: "start one with sluice agent, or name its --status-listen with --address",
+    remedy:
+      "start one with sluice agent, or name its --status-listen with --address; a whole cluster " +
+      "is asked with --kubeconfig",
   },
   ForeignAnswer: {
     meaning: "what answers there is no agent of this version",

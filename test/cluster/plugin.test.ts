@@ -1,9 +1,11 @@
 // `kubectl sluice`: the command as kubectl finds and runs it, on the cluster that kubectl means.
 
 import assert from "node:assert/strict";
+import type { SpawnSyncReturns } from "node:child_process";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { ROOT, temporaryFolder } from "../support/run-cli.ts";
 import { binary, missingForCluster } from "./binaries.ts";
@@ -24,7 +26,7 @@ test("kubectl sluice", { skip: missingForCluster() ?? false }, async (t) => {
   symlinkSync(join(ROOT, "bin/kubectl-sluice"), join(folder, "kubectl-sluice"));
   mkdirSync(join(folder, ".kube"));
   copyFileSync(cluster.kubeconfig, join(folder, ".kube/config"));
-  const run = (words: readonly string[], env: Readonly<Record<string, string>>) => {
+  const run: Run = (words, env) => {
     const path = [folder, dirname(binary("kubectl")), process.env["PATH"]].join(":");
     const all = { PATH: path, LANG: "C.UTF-8", HOME: folder, ...env };
     return spawnSync("kubectl", ["sluice", ...words], { encoding: "utf8", env: all });
@@ -56,6 +58,8 @@ test("kubectl sluice", { skip: missingForCluster() ?? false }, async (t) => {
     assert.match(run.stdout, /\n {2}gw-2 {2}unknown .*\n {2}unknown: .* no NodeState .*nodestates/);
   });
 
+  await meansWhatKubectlMeans(t, run);
+
   await t.test("consolidates the policies of a live cluster, and nobody moves [7.3]", async () => {
     const rows = () => run(["plan", "--node", "worker-1", "-o", "json"], {}).stdout;
     const before = JSON.parse(rows()) as { rows: readonly unknown[] };
@@ -70,3 +74,26 @@ test("kubectl sluice", { skip: missingForCluster() ?? false }, async (t) => {
     assert.equal(run(["consolidate"], {}).status, 0);
   });
 });
+
+type Environment = Readonly<Record<string, string>>;
+type Run = (words: readonly string[], env: Environment) => SpawnSyncReturns<string>;
+
+async function meansWhatKubectlMeans(t: TestContext, run: Run): Promise<void> {
+  await t.test("status means the cluster, unless an agent is named", () => {
+    const { status, stdout, stderr } = run(["status"], {});
+    assert.equal(status, 1, stderr);
+    assert.match(stdout, /^No controller has judged here yet\..*shop-a .*shop-b /s);
+    const agent = run(["status", "--address", "127.0.0.1:1"], {});
+    assert.equal(agent.status, 2);
+    assert.match(agent.stderr, /no agent answers .*\n.*a whole cluster is asked with --kubeconfig/);
+  });
+
+  await t.test("explains a pod of a namespace as kubectl names it", () => {
+    const { status, stdout, stderr } = run(["explain", "-n", "default", "shop-1"], {});
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^Traffic from default\/shop-1 /);
+    const other = run(["explain", "-n", "other", "shop-1"], {});
+    assert.equal(other.status, 2);
+    assert.match(other.stderr, /no endpoint 'other\/shop-1' among/);
+  });
+}
