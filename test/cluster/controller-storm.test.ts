@@ -79,7 +79,7 @@ test("a storm of pods", { skip: missingForCluster() ?? false }, async (t) => {
   const control = await during("control", 1, 0);
   const coalesced = await during("coalesced", 2, INTERVAL_MS);
   const told = `${coalesced.writes} writes, without coalescing ${control.writes}`;
-  assert.ok(control.writes > 20 && control.writes > 2 * control.allowed, told);
+  assert.ok(control.writes > 2 * control.allowed, told);
   assert.ok(coalesced.writes >= 1 && coalesced.writes <= coalesced.allowed, told);
   t.diagnostic(`${PODS} pods: ${told}`);
 });

@@ -3,16 +3,19 @@
 // where it is not so, is in lab.test.ts.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
-import { MAIN, ROOT } from "../support/run-cli.ts";
+import { ROOT } from "../support/run-cli.ts";
+import { trafficDuring } from "./lab-traffic.ts";
 import type { RunLab } from "./make-lab.ts";
 import { check, makeLab, missingForLab, remains, succeed } from "./make-lab.ts";
 
 const POLICY = "demo/policy.yaml";
+/** For new flows to begin by the former plan, and for agents and new flows to follow a change. */
+const BEFORE_MS = 2_500;
+const AFTER_MS = 5_000;
 const programs = join(ROOT, "dist/sluice.bpf.o");
 const skip =
   missingForLab() ?? (existsSync(programs) ? false : "not built: run make build for the programs");
@@ -24,41 +27,6 @@ function assertFits(lab: RunLab): void {
   assert.deepEqual({ wrong, leaks, missed: sniffer.missed }, { wrong: [], leaks: [], missed: 0 });
   assert.equal(exit, 0);
   assert.ok(flows.length > 0 && sniffer.packets > flows.length);
-}
-
-interface TrafficDocument {
-  readonly fits: boolean;
-  readonly flows: readonly {
-    readonly pod: string;
-    readonly first: string;
-    readonly last: string;
-    readonly sent: number;
-    readonly answered: number;
-    readonly broken: string | null;
-  }[];
-  readonly newFlows: readonly { readonly pod: string; readonly seen: readonly string[] }[];
-  readonly leaks: readonly unknown[];
-  readonly changes: number;
-}
-
-/** Long-lived flows of every pod, during which `change` happens. */
-async function trafficDuring(
-  name: string,
-  seconds: number,
-  change: () => void | Promise<void>,
-): Promise<TrafficDocument> {
-  const words = ["traffic", "--seconds", String(seconds), "--flows", "2", "-o", "json"];
-  const child = spawn(process.execPath, [MAIN, "lab", "--name", name, ...words], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  let text = "";
-  child.stdout.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  await sleep(3000);
-  await change();
-  await ended;
-  return JSON.parse(text) as TrafficDocument;
 }
 
 for (const cni of ["ptp", "bridge"]) {
@@ -92,12 +60,14 @@ test("flows keep their gateway when it leaves the policy; new ones go elsewhere 
   succeed(lab("policy", "apply", POLICY));
   assertFits(lab);
   const leaving = ["198.51.100.51", "2001:db8:100::51"];
-  const { fits, flows, newFlows, leaks, changes } = await trafficDuring(name, 9, () => {
+  const { fits, flows, newFlows, leaks, changes } = await trafficDuring(name, async () => {
+    await sleep(BEFORE_MS);
     succeed(lab("label", "gateway-3", "egress-"));
+    await sleep(AFTER_MS);
   });
   const broken = flows.filter((one) => one.broken !== null || one.sent !== one.answered);
   assert.deepEqual({ broken, leaks, changes }, { broken: [], leaks: [], changes: 1 });
-  const kept = flows.filter(({ last }) => leaving.includes(last));
+  const kept = flows.filter(({ last }) => leaving.includes(last ?? ""));
   assert.ok(kept.length > 0, "the control: some flows use the gateway that leaves");
   assert.ok(kept.every(({ first, last }) => first === last));
   const moved = newFlows.filter(({ seen }) => leaving.includes(seen[0] as string));
@@ -110,10 +80,12 @@ test("flows keep their gateway when it leaves the policy; new ones go elsewhere 
 test("a policy that appears and goes breaks no flow that is older [8.5]", { skip }, async (t) => {
   const { name, lab } = makeLab(t);
   succeed(lab("up", "--pods", "4"));
-  const { flows, leaks } = await trafficDuring(name, 9, async () => {
+  const { flows, leaks } = await trafficDuring(name, async () => {
+    await sleep(BEFORE_MS);
     succeed(lab("policy", "apply", POLICY));
-    await sleep(2500);
+    await sleep(BEFORE_MS);
     succeed(lab("policy", "delete", "outside"));
+    await sleep(AFTER_MS);
   });
   assert.deepEqual(flows.filter((one) => one.broken !== null), []);
   assert.ok(flows.every(({ first, last, sent, answered }) => first === last && sent === answered));
@@ -128,11 +100,12 @@ test("without agents everything goes on, and a new pod waits for one [8.5, 8.7]"
   succeed(lab("up", "--ipv6"));
   succeed(lab("policy", "apply", POLICY));
   assertFits(lab);
-  const { flows, leaks } = await trafficDuring(name, 8, () => {
+  const { flows, leaks } = await trafficDuring(name, async () => {
     const status = JSON.parse(succeed(lab("status", "-o", "json"))) as {
       readonly nodes: readonly { readonly agent: { readonly pid: number } }[];
     };
     for (const { agent } of status.nodes) process.kill(agent.pid, "SIGKILL");
+    await sleep(AFTER_MS);
   });
   const broken = flows.filter((one) => one.broken !== null || one.sent !== one.answered);
   assert.deepEqual({ broken, leaks }, { broken: [], leaks: [] });

@@ -5,6 +5,9 @@ import { createInterface } from "node:readline";
 import { MAIN, ROOT } from "../support/run-cli.ts";
 
 export interface TrafficReport {
+  readonly fits: boolean;
+  /** How often the plan changed. */
+  readonly changes: number;
   readonly flows: readonly {
     readonly pod: string;
     readonly protocol: string;
