@@ -41,6 +41,14 @@ export const CILIUM_IDENTITIES: Definition = {
   kind: "CiliumIdentity",
 };
 
+/** As Calico's own API server serves them, which keeps them elsewhere. */
+export const CALICO_POOLS: Definition = {
+  group: "projectcalico.org",
+  version: "v3",
+  plural: "ippools",
+  kind: "IPPool",
+};
+
 /** Installs them and waits until they are served. */
 export async function define(cluster: Cluster, ...definitions: Definition[]): Promise<void> {
   await cluster.apply(...definitions.map(manifestOf));

@@ -4,10 +4,12 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import type { Issue } from "../../src/model/issue.ts";
 import { sluice } from "../support/run-cli.ts";
 import { missingForCluster } from "./binaries.ts";
 import type { Cluster } from "./cluster.ts";
 import { startCluster } from "./cluster.ts";
+import { CALICO_POOLS, define } from "./definitions.ts";
 import type { Kubectl } from "./installed.ts";
 import {
   accountLogin,
@@ -19,6 +21,7 @@ import {
 } from "./installed.ts";
 import { ACCEPTED, policyOf } from "./policy-samples.ts";
 import type { PolicySample } from "./policy-samples.ts";
+import { watchCluster } from "./watching.ts";
 
 const POLICY = policyOf(ACCEPTED[0] as PolicySample);
 const { apiVersion, kind, metadata } = POLICY;
@@ -112,12 +115,47 @@ async function prepare(t: TestContext): Promise<Cluster> {
   return cluster;
 }
 
+interface Watcher {
+  readonly kubeconfig: string;
+  readonly nodeStates: boolean;
+}
+
+async function provesWatches(t: TestContext, cluster: Cluster, watchers: readonly Watcher[]) {
+  const prove = async (pools: number) => {
+    for (const { kubeconfig, nodeStates } of watchers) {
+      const issues: Issue[] = [];
+      const onIssues = (some: readonly Issue[]) => void issues.push(...some);
+      const onChanges = () => undefined;
+      const watch = watchCluster(kubeconfig, { nodeStates, onIssues, onChanges });
+      await watch.synced;
+      await watch.close();
+      assert.deepEqual(issues, []);
+      assert.equal(watch.counts().get("IPPool"), pools);
+    }
+  };
+  await t.test("agents and controller may watch all that they watch", () => prove(0));
+
+  await t.test("and what Calico's own API server serves, where there is one", async () => {
+    await define(cluster, CALICO_POOLS);
+    const { group, version, kind } = CALICO_POOLS;
+    const type = { apiVersion: `${group}/${version}`, kind };
+    await cluster.apply({ ...type, metadata: { name: "p" }, spec: { cidr: "10.244.0.0/16" } });
+    await prove(1);
+  });
+}
+
 test("rights", { skip: missingForCluster() ?? false }, async (t) => {
   const cluster = await prepare(t);
   const admin = kubectlAs(cluster, cluster.kubeconfig);
-  const agent = kubectlAs(cluster, await agentLogin(cluster, "node-a"));
+  const agentConfig = await agentLogin(cluster, "node-a");
+  const agent = kubectlAs(cluster, agentConfig);
   const unbound = kubectlAs(cluster, await accountLogin(cluster, "sluice-agent"));
-  const controller = kubectlAs(cluster, await accountLogin(cluster, "sluice-controller"));
+  const controllerConfig = await accountLogin(cluster, "sluice-controller");
+  const controller = kubectlAs(cluster, controllerConfig);
+  await provesWatches(t, cluster, [
+    { kubeconfig: agentConfig, nodeStates: false },
+    { kubeconfig: controllerConfig, nodeStates: true },
+  ]);
 
   await t.test("kubectl's dry run accepts every manifest", async () => {
     const input = sluice(["manifests"]).stdout;

@@ -57,6 +57,51 @@ export async function* listPages(
   } while (token !== "");
 }
 
+/**
+ * Whether the API server says that it serves the kind. A list does not tell: whoever has no right
+ * to it is refused it all the same where there is nothing. Who may not even ask is told it does.
+ */
+export async function isServed(
+  connection: KubeConnection,
+  resource: Resource,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  try {
+    return (await namesServed(connection, resource, signal)).includes(resource.plural);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "NotFound") return false;
+    if (code === "Forbidden") return true;
+    throw error;
+  }
+}
+
+/** True if objects of the kind have this part (`status`), as anybody who is known may ask. */
+export async function hasSubresource(
+  connection: KubeConnection,
+  resource: Resource,
+  subresource: string,
+): Promise<boolean> {
+  const names = await namesServed(connection, resource);
+  return names.includes(`${resource.plural}/${subresource}`);
+}
+
+/** What is served of the resource's group in its version: `pods`, `pods/status`. */
+async function namesServed(
+  connection: KubeConnection,
+  resource: Resource,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const { resources = [] } = (await connection.ask({
+    op: "discover",
+    target: apiVersionOf(resource),
+    method: "GET",
+    path: versionPath(resource),
+    ...(signal === undefined ? {} : { signal }),
+  })) as { readonly resources?: readonly { readonly name?: string }[] };
+  return resources.map(({ name = "" }) => name);
+}
+
 /** One object; undefined: there is none. */
 export async function getObject(
   connection: KubeConnection,
@@ -157,21 +202,6 @@ export async function deleteObject(
     if ((error as { code?: string }).code === "NotFound") return false;
     throw error;
   }
-}
-
-/** True if objects of the kind have this part (`status`), as anybody who is known may ask. */
-export async function hasSubresource(
-  connection: KubeConnection,
-  resource: Resource,
-  subresource: string,
-): Promise<boolean> {
-  const served = (await connection.ask({
-    op: "discover",
-    target: apiVersionOf(resource),
-    method: "GET",
-    path: versionPath(resource),
-  })) as { readonly resources?: readonly { readonly name?: string }[] };
-  return (served.resources ?? []).some(({ name }) => name === `${resource.plural}/${subresource}`);
 }
 
 function requestFor(op: string, resource: Resource, name: ObjectName, subresource = ""): Request {

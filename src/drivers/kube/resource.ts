@@ -22,7 +22,7 @@ export function apiVersionOf({ group, version }: Resource): string {
   return group === "" ? version : `${group}/${version}`;
 }
 
-/** The URL's path of what is served of a group in a version. */
+/** The URL's path that tells which kinds a version of a group has. */
 export function versionPath({ group, version }: Resource): string {
   return group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
 }
@@ -30,9 +30,8 @@ export function versionPath({ group, version }: Resource): string {
 /** The URL's path of all objects of a kind; of one namespace, where that is given. */
 export function collectionPath(resource: Resource, namespace = ""): string {
   const { plural, namespaced } = resource;
-  const root = versionPath(resource);
   const within = namespaced && namespace !== "" ? `/namespaces/${encode(namespace)}` : "";
-  return `${root}${within}/${plural}`;
+  return `${versionPath(resource)}${within}/${plural}`;
 }
 
 /** The URL's path of one object, or of a part of it (`status`). */

@@ -7,7 +7,7 @@
 //      └── not served here: wait, then list
 
 import type { KubeConnection } from "../../drivers/kube/connection.ts";
-import { listPages } from "../../drivers/kube/objects.ts";
+import { isServed, listPages } from "../../drivers/kube/objects.ts";
 import type { RawObject } from "../../drivers/kube/objects.ts";
 import type { Resource } from "../../drivers/kube/resource.ts";
 import { apiVersionOf } from "../../drivers/kube/resource.ts";
@@ -228,21 +228,16 @@ export class ListWatch {
 
 /** The first of a kind's resources that the API server serves. Throws OperationError. */
 export async function servedAt(
-  { resources }: WatchedKind,
+  { kind, resources, required }: WatchedKind,
   connection: KubeConnection,
   signal: AbortSignal,
 ): Promise<Resource> {
-  const [first, ...others] = resources;
-  if (others.length === 0) return first;
-  for (const resource of resources.slice(0, -1)) {
-    try {
-      await listPages(connection, resource, { limit: 1, signal }).next();
-      return resource;
-    } catch (error) {
-      if ((error as OperationError).code !== "NotFound") throw error;
-    }
+  // What must be there is listed, whatever is said of it: that tells best what is wrong.
+  if (required) return resources[0];
+  for (const resource of resources) {
+    if (await isServed(connection, resource, signal)) return resource;
   }
-  return resources.at(-1) as Resource;
+  throw new OperationError({ code: "NotFound", op: "discover", target: kind });
 }
 
 function versionOf(object: RawObject): string {
