@@ -115,12 +115,12 @@ async function prepare(t: TestContext): Promise<Cluster> {
   return cluster;
 }
 
-interface Watcher {
-  readonly kubeconfig: string;
-  readonly nodeStates: boolean;
-}
-
-async function provesWatches(t: TestContext, cluster: Cluster, watchers: readonly Watcher[]) {
+async function provesWatches(t: TestContext, cluster: Cluster): Promise<void> {
+  const controller = await accountLogin(cluster, "sluice-controller");
+  const watchers = [
+    { kubeconfig: await agentLogin(cluster, "node-a"), nodeStates: false },
+    { kubeconfig: controller, nodeStates: true },
+  ];
   const prove = async (pools: number) => {
     for (const { kubeconfig, nodeStates } of watchers) {
       const issues: Issue[] = [];
@@ -147,15 +147,10 @@ async function provesWatches(t: TestContext, cluster: Cluster, watchers: readonl
 test("rights", { skip: missingForCluster() ?? false }, async (t) => {
   const cluster = await prepare(t);
   const admin = kubectlAs(cluster, cluster.kubeconfig);
-  const agentConfig = await agentLogin(cluster, "node-a");
-  const agent = kubectlAs(cluster, agentConfig);
+  await provesWatches(t, cluster);
+  const agent = kubectlAs(cluster, await agentLogin(cluster, "node-a"));
   const unbound = kubectlAs(cluster, await accountLogin(cluster, "sluice-agent"));
-  const controllerConfig = await accountLogin(cluster, "sluice-controller");
-  const controller = kubectlAs(cluster, controllerConfig);
-  await provesWatches(t, cluster, [
-    { kubeconfig: agentConfig, nodeStates: false },
-    { kubeconfig: controllerConfig, nodeStates: true },
-  ]);
+  const controller = kubectlAs(cluster, await accountLogin(cluster, "sluice-controller"));
 
   await t.test("kubectl's dry run accepts every manifest", async () => {
     const input = sluice(["manifests"]).stdout;
@@ -216,7 +211,6 @@ test("rights", { skip: missingForCluster() ?? false }, async (t) => {
     ];
     await refusedAll(controller, attempts);
     await allowedAll(admin, attempts.filter(({ what }) => !what.startsWith("delete a pol")));
-    const state = await controller(APPLY, nodeState("node-a"));
-    assert.match(state.stderr, /[Ff]orbidden/);
+    assert.match((await controller(APPLY, nodeState("node-a"))).stderr, /[Ff]orbidden/);
   });
 });
