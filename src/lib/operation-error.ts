@@ -115,8 +115,8 @@ const CODES: Readonly<Record<string, { readonly meaning: string; readonly remedy
     remedy: "name the agent's --status-listen with --address; see its log",
   },
   BadListen: {
-    meaning: "this is no address to listen on",
-    remedy: "write address and port, as in 127.0.0.1:9879 or [::1]:9879",
+    meaning: "this is no address with a port",
+    remedy: "write both, as in 127.0.0.1:9879 or [::1]:9879",
   },
   EADDRINUSE: {
     meaning: "somebody else listens there",

@@ -26,10 +26,10 @@ export function parseListen(
   // In brackets stands IPv6, without them IPv4.
   const right = match?.[1] === undefined ? address?.length === 4 : address?.length === 16;
   if (address === undefined || !right || port > PORT_MAX) {
-    throw bad(text, "write address and port, as in 127.0.0.1:9879 or [::1]:9879");
+    throw bad(text);
   }
   if (loopback && !isLoopback(address)) {
-    throw bad(text, "the status is for this host only; use a loopback address, as 127.0.0.1");
+    throw bad(text, "the status is for this host only, and this is no loopback address");
   }
   return { host, port };
 }
@@ -45,6 +45,7 @@ function isLoopback(address: Address): boolean {
   return address === parseAddress("::1");
 }
 
-function bad(text: string, detail: string): OperationError {
-  return new OperationError({ code: "BadListen", op: "listen", target: text, detail });
+function bad(target: string, detail?: string): OperationError {
+  const failure = { code: "BadListen", op: "listen", target };
+  return new OperationError(detail === undefined ? failure : { ...failure, detail });
 }

@@ -52,7 +52,7 @@ test("sluice status says what to do where no agent answers", async () => {
   assert.match(absent.stderr, /127\.0\.0\.1:1: no agent answers .*\n.*sluice agent/);
   const wrong = await sluiceStatus("--address", "here");
   assert.equal(wrong.exit, 2);
-  assert.match(wrong.stderr, /here: write address and port.*\n/);
+  assert.match(wrong.stderr, /here: this is no address with a port.*\nWrite both, as in.*\n$/);
 });
 
 test("sluice status of a cluster that a kubeconfig does not name is wrong usage", async () => {
