@@ -6,10 +6,8 @@ import type { SourcePlace } from "../apps/agent/object-source.ts";
 import { runAgent } from "../apps/agent/run.ts";
 import { isInCluster } from "../drivers/kube/in-cluster.ts";
 import { DISTRIBUTIONS } from "../model/policy.ts";
-import type { DatapathSettings } from "../reconcile/datapath.ts";
-import { DEFAULT_SETTINGS } from "../reconcile/datapath.ts";
-import { MARK_SHIFT_MAX } from "../reconcile/mark.ts";
 import { ENDPOINT_SOURCES } from "../sources/kubernetes/kinds.ts";
+import { agentSettings } from "./agent-settings.ts";
 import type { Arguments } from "./arguments.ts";
 import { clusterCIDRs } from "./cluster-cidr.ts";
 import type { Exit } from "./command.ts";
@@ -17,9 +15,6 @@ import { EXIT, UsageError, usageErrorOf } from "./command.ts";
 import { isLive, placeOf } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
-
-const PORT_MAX = 65_535;
-const VNI_MAX = 2 ** 24 - 1;
 
 /** The compiled programs; `make build` leaves them in dist/, two folders above this file. */
 const OBJECT = fileURLToPath(new URL("../../dist/sluice.bpf.o", import.meta.url));
@@ -43,7 +38,7 @@ export async function run(args: Arguments, { tell }: Terminal): Promise<Exit> {
       mapSize: args.count("map-size"),
       legacyV4: args.has("legacy-v4-map"),
       clusterCIDRs: clusterCIDRs(args),
-      settings: settingsOf(args),
+      settings: agentSettings(args),
       object: OBJECT,
       statusListen: args.text("status-listen") ?? "",
       metricsListen: args.text("metrics-listen") ?? "",
@@ -72,21 +67,4 @@ function sourceOf(args: Arguments): SourcePlace {
     "nothing says where the cluster's objects are",
     "Give --source DIR or --kubeconfig PATH; in a Pod, its ServiceAccount is enough.",
   );
-}
-
-function settingsOf(args: Arguments): DatapathSettings {
-  return {
-    ...DEFAULT_SETTINGS,
-    tunnelPort: bounded(args, "tunnel-port", PORT_MAX),
-    vni: bounded(args, "vni", VNI_MAX),
-    // A count is positive, so not to shift is to leave it out.
-    markShift: args.text("mark-shift") ? bounded(args, "mark-shift", MARK_SHIFT_MAX) : 0,
-    unclassified: args.choice("unclassified", ["hold", "allow"]),
-  };
-}
-
-function bounded(args: Arguments, name: string, max: number): number {
-  const value = args.count(name);
-  if (value <= max) return value;
-  throw new UsageError(`--${name} ${value} is too large`, `It is at most ${max}.`);
 }

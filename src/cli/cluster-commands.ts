@@ -64,13 +64,15 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     description: [
       "Applies what `sluice manifests` prints, by server-side apply, and says each object. A " +
         "definition of policies that Cilium installed is left as it is, and what it lacks is said.",
+      "Without --image an installed image of this version stays; one of another version is asked " +
+        "about. Words of the agents are those of this call alone.",
       "A field that somebody else owns is a conflict, said and not overwritten, unless --force.",
     ],
     options: [
       KUBECONFIG,
       CONTEXT,
       ...MANIFEST_OPTIONS,
-      { name: "dry-run", summary: "the cluster checks everything and changes nothing" },
+      { name: "dry-run", summary: "the cluster checks what it can and changes nothing" },
       { name: "force", summary: "take fields over that others own" },
     ],
     positionals: [],

@@ -1,5 +1,6 @@
 // `sluice manifests`: prints what an installation consists of.
 
+import { checkAgentWords } from "./agent-settings.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError } from "./command.ts";
@@ -26,10 +27,15 @@ export function manifestSettings(args: Arguments): ManifestSettings {
   const namespace = args.text("namespace") ?? DEFAULT_NAMESPACE;
   const image = args.text("image") ?? "";
   if (!NAMESPACE.test(namespace)) {
-    throw new UsageError(`--namespace '${namespace}' is no name of a namespace`, "Write sluice.");
+    throw new UsageError(
+      `--namespace '${namespace}' is no name of a namespace`,
+      "Write lower-case letters, digits and dashes, as in sluice-system.",
+    );
   }
   if (image !== "" && !IMAGE.test(image)) {
     throw new UsageError(`--image '${image}' is no image`, "Write HOST/NAME:TAG or …@DIGEST.");
   }
-  return { namespace, image, agentArgs: args.all("agent-arg") };
+  const agentArgs = args.all("agent-arg");
+  checkAgentWords(agentArgs);
+  return { namespace, image, agentArgs };
 }

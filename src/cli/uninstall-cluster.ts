@@ -8,7 +8,11 @@ import { deleteObject, getObject, listPages } from "../drivers/kube/objects.ts";
 import { OperationError } from "../lib/operation-error.ts";
 import { counted, printable } from "../lib/text.ts";
 import type { ManifestObject } from "../sinks/kubernetes/manifest-objects.ts";
-import { applyManifest, manifestTitle } from "../sinks/kubernetes/manifest-objects.ts";
+import {
+  agentContainer,
+  applyManifest,
+  manifestTitle,
+} from "../sinks/kubernetes/manifest-objects.ts";
 import {
   isOwnDefinition,
   POLICY_DEFINITION,
@@ -89,7 +93,7 @@ async function cleanNodes(
   const { resource, name } = agents;
   const found = await getObject(connection, resource, name);
   if (found === undefined) return emit("no DaemonSet is there: no node is cleaned\n");
-  const cleaning = { ...agents, object: cleaningDaemonSet(agents.object, imageOf(found)) };
+  const cleaning = { ...agents, object: cleaningDaemonSet(agents.object, found) };
   await applyManifest(connection, cleaning, { force: true, dryRun: false });
   emit("every node removes what its agent programmed\n");
   const deadline = performance.now() + timeoutSeconds * 1_000;
@@ -122,15 +126,12 @@ interface PodSpec {
   readonly containers: readonly [Readonly<Record<string, unknown>>];
 }
 
-function imageOf(daemonSet: RawObject): unknown {
-  return (daemonSet as unknown as DaemonSet).spec.template.spec.containers[0]["image"];
-}
-
 /** The same pods with the same rights, all at once, that clean up, say so and stay. */
-function cleaningDaemonSet(object: RawObject, image: unknown): RawObject {
+function cleaningDaemonSet(object: RawObject, found: RawObject): RawObject {
   const { spec } = object as unknown as DaemonSet;
   const { template } = spec;
   const [agent] = template.spec.containers;
+  const { image } = agentContainer(found);
   const container = { ...agent, image, args: ["uninstall", "--yes", "--stay"] };
   return {
     ...object,

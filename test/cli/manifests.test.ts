@@ -76,5 +76,21 @@ describe("sluice manifests", () => {
     ]) {
       assert.equal(sluice(["manifests", ...words]).exit, 2);
     }
+    assert.match(sluice(["manifests", "-n", "Foo_Bar"]).stderr, /lower-case letters, digits/);
+  });
+
+  test("refuses words that no agent would take, as an agent does", () => {
+    const refused = (...words: string[]) => {
+      const args = words.map((word) => `--agent-arg=${word}`);
+      const { exit, stdout, stderr } = sluice(["manifests", ...args]);
+      assert.deepEqual([exit, stdout], [2, ""]);
+      return stderr;
+    };
+    assert.match(refused("--rowz=all"), /--agent-arg: unknown option --rowz; did you mean --rows/);
+    assert.match(refused("--vni=99999999"), /--vni 99999999 is too large\nIt is at most/);
+    assert.match(refused("--cluster-cidr=x"), /'x' is not a prefix/);
+    assert.match(refused("--rows", "most"), /unknown value 'most'/);
+    assert.match(refused("all"), /unexpected argument 'all'/);
+    manifests("--agent-arg=--rows", "--agent-arg=all", "--agent-arg=--node=$(NODE_NAME)");
   });
 });

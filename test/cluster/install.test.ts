@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
+import { version } from "../../src/cli/version.ts";
 import { sluice } from "../support/run-cli.ts";
 import { missingForCluster } from "./binaries.ts";
 import { CILIUM_DEFINITION, ciliumConfig } from "./cilium-definition.ts";
@@ -45,6 +46,7 @@ async function nodesAre(cluster: Cluster, ready: number): Promise<void> {
 test("installation", { skip: missingForCluster() ?? false }, async (t) => {
   const cluster = await startCluster(t);
   await installs(t, cluster);
+  await choosesImage(t, cluster);
   await uninstalls(t, cluster);
 });
 
@@ -57,8 +59,12 @@ async function installs(t: TestContext, cluster: Cluster): Promise<void> {
     await cluster.kubectl("wait", "--for=condition=Established", CRD, "--timeout=60s");
     const before = await version();
     const dry = run(cluster, "install", "--dry-run");
+    assert.equal(dry.exit, 0, dry.stderr);
     // The namespace is not really there, so what lies in it cannot be tried.
-    assert.equal(dry.exit, 2);
+    const unchecked = "its namespace sluice-system does not exist yet";
+    assert.match(dry.stdout, new RegExp(`^not checked DaemonSet/sluice-agent: ${unchecked}$`, "m"));
+    assert.match(dry.stdout, /^would apply ClusterRole\/sluice-agent$/m);
+    assert.equal((await cluster.tryKubectl(["get", "ns", "sluice-system"])).exit, 1);
     const { exit, stderr } = run(cluster, "install");
     assert.equal(exit, 0, stderr);
     for (const sentence of [
@@ -103,6 +109,27 @@ async function installs(t: TestContext, cluster: Cluster): Promise<void> {
     assert.equal(refused.exit, 2);
     assert.match(refused.stderr, /conflict/i);
     assert.equal(run(cluster, "install", "--force").exit, 0);
+  });
+}
+
+async function choosesImage(t: TestContext, cluster: Cluster): Promise<void> {
+  await t.test("keeps an image of this version, and asks about one of another", async () => {
+    const image = `images.example.com:5000/net/sluice:${version()}`;
+    const imageNow = () => {
+      const path = "jsonpath={.items[*].spec.template.spec.containers[0].image}";
+      return cluster.kubectl("get", "-n", "sluice-system", "ds,deploy", "-o", path);
+    };
+    const words = ["--image", image, "--agent-arg=--rows=all"];
+    assert.equal(run(cluster, "install", ...words).exit, 0);
+    const again = run(cluster, "install");
+    assert.deepEqual([again.exit, await imageNow()], [0, `${image} ${image}`]);
+    assert.match(again.stderr, /no longer get --rows=all/);
+    const older = "images.example.com:5000/net/sluice:0.0.9";
+    assert.equal(run(cluster, "install", "--image", older).exit, 0);
+    const refused = run(cluster, "install");
+    assert.deepEqual([refused.exit, await imageNow()], [2, `${older} ${older}`]);
+    assert.ok(refused.stderr.includes(`for example --image ${image}`), refused.stderr);
+    assert.equal(run(cluster, "install", "--image", `sluice:${version()}`).exit, 0);
   });
 }
 

@@ -48,6 +48,19 @@ export function manifestObject(object: RawObject): ManifestObject {
   return { resource, name: namespaced ? { name, namespace } : { name }, object };
 }
 
+/** Of the agents' DaemonSet: which image they run, with which words. */
+export function agentContainer(daemonSet: RawObject): { image: string; args: readonly string[] } {
+  const { spec } = daemonSet as unknown as {
+    readonly spec: { readonly template: { readonly spec: PodSpec } };
+  };
+  const [{ image, args = [] }] = spec.template.spec.containers;
+  return { image, args };
+}
+
+interface PodSpec {
+  readonly containers: readonly [{ readonly image: string; readonly args?: readonly string[] }];
+}
+
 export interface ManifestOptions {
   readonly force: boolean;
   readonly dryRun: boolean;
