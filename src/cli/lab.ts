@@ -134,9 +134,15 @@ async function up(place: LabPlace, args: Arguments, terminal: Terminal): Promise
   return EXIT.ok;
 }
 
-async function down(place: LabPlace, { emit }: Terminal): Promise<Exit> {
+async function down(place: LabPlace, { emit, tell, messages }: Terminal): Promise<Exit> {
   checkMachine(undefined);
-  const found = await tearDown(place);
+  const found = await tearDown(place, {
+    onKept({ message }) {
+      const title = "The lab's objects stay in its API server:";
+      tell(`${messages.paint("warning", title)} ${message}\n`);
+      tell("  Delete its Nodes, Pods, policies and NodeStates there by hand, with kubectl.\n");
+    },
+  });
   emit(found ? `lab '${place.name}' is gone\n` : `there was no lab '${place.name}'\n`);
   return EXIT.ok;
 }

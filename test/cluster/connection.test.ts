@@ -57,6 +57,7 @@ test("the connection", { skip: missingForCluster() ?? false }, async (t) => {
   await cluster.kubectl("create", "namespace", "n");
   await provesWriting(t, { cluster, admin });
   await provesReading(t, { cluster, admin });
+  await provesNames(t, { cluster });
   await provesLasting(t, { cluster, admin });
 });
 
@@ -118,6 +119,26 @@ async function provesReading(t: TestContext, { cluster, admin }: Given): Promise
     const untrusting = connect(t, path);
     assert.equal(await codeOf(objects.listPages(untrusting, NODES).next()), "ApiUntrusted");
     rmSync(path);
+  });
+}
+
+async function provesNames(t: TestContext, { cluster }: Pick<Given, "cluster">): Promise<void> {
+  await t.test("holds the certificate against an address that is its name", async (t) => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => void warnings.push(message);
+    process.on("warning", onWarning);
+    t.after(() => process.off("warning", onWarning));
+    const server = cluster.server.replace("127.0.0.1", "localhost");
+    const codeWith = async (name: string) => {
+      const path = cluster.login({ name: "named", server });
+      const config = readFileSync(path, "utf8");
+      writeFileSync(path, config.replace('"server":', `"tls-server-name":"${name}","server":`));
+      return codeOf(namesOf(connect(t, path), 9));
+    };
+    assert.equal(await codeWith("127.0.0.1"), "none");
+    assert.equal(await codeWith("192.0.2.1"), "ApiUntrusted");
+    assert.equal(await codeWith("kubernetes.default.svc"), "none");
+    assert.deepEqual(warnings, []);
   });
 }
 

@@ -2,8 +2,10 @@
 // says, while everything is changed by kubectl, and while the API server is away.
 
 import assert from "node:assert/strict";
+import { readFileSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
+import { LabPlace } from "../../src/apps/lab/place.ts";
 import { check, makeLab, missingForLab, remains, succeed } from "../kernel/make-lab.ts";
 import type { RunLab } from "../kernel/make-lab.ts";
 import { until } from "../support/until.ts";
@@ -21,16 +23,39 @@ test("a lab on the Kubernetes API", { skip }, async (t) => {
   const early = lab("up", "--pods", "1", "--api", cluster.kubeconfig);
   assert.equal(early.exit, 2);
   assert.match(early.stderr, /not installed in the API server.*\n.*sluice install/);
+  const nowhere = lab("up", "--pods", "1", "--api", "/nonexist");
+  assert.equal(nowhere.exit, 2);
+  assert.match(nowhere.stderr, /^sluice lab: \/nonexist: no such file/);
+  assert.deepEqual(remains(name), [], "nothing was made");
   await installManifests(cluster);
   startController(t, await accountLogin(cluster, "sluice-controller"), {});
   succeed(lab("up", "--ipv6", "--pods", "4", "--api", cluster.kubeconfig));
   await provesPackets(t, cluster, lab);
+  await t.test("an agent's log has no warnings of its runtime", () => {
+    const log = readFileSync(new LabPlace(name).log("worker-1"), "utf8");
+    assert.match(log, / applied/, "the control: it is the agent's");
+    assert.doesNotMatch(log, /Warning/);
+  });
   await t.test("down takes everything away, in the API server too", async () => {
     succeed(lab("down"));
     assert.deepEqual(remains(name), []);
     const left = await cluster.kubectl("get", "nodes,pods,cegp,nodestates", "-A", "-o", "name");
     assert.equal(left.trim(), "ciliumegressgatewaypolicy.cilium.io/outside");
   });
+});
+
+test("a lab whose kubeconfig is gone can be taken away", { skip }, async (t) => {
+  const cluster = await startCluster(t);
+  await installManifests(cluster);
+  const { name, lab } = makeLab(t);
+  const kubeconfig = cluster.login({ name: "borrowed" });
+  const size = ["--workers", "1", "--gateways", "1", "--pods", "1"];
+  succeed(lab("up", "--no-agents", ...size, "--api", kubeconfig));
+  rmSync(kubeconfig);
+  const { exit, stdout, stderr } = lab("down");
+  assert.deepEqual([exit, stdout], [0, `lab '${name}' is gone\n`]);
+  assert.match(stderr, /objects stay in its API server: .*borrowed.*no such file.*\n.*by hand/);
+  assert.deepEqual(remains(name), []);
 });
 
 function fits(lab: RunLab): ReturnType<typeof check>["flows"] {

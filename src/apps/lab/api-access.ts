@@ -49,10 +49,15 @@ function core(kind: string, plural: string): Resource {
   return { group: "", version: "v1", plural, kind, namespaced: true };
 }
 
-/** Agents run with the rights that an installation gives them, so there must be one. */
-export async function checkInstalled({ connection }: ApiObjects): Promise<void> {
+/**
+ * Agents run with the rights that an installation gives them, so there must be one. Throws LabError
+ * or OperationError.
+ */
+export async function checkInstalled(login: ApiLogin): Promise<void> {
+  const { connection } = ApiObjects.open(login);
   const account = { namespace: SYSTEM, name: AGENT };
-  if ((await getObject(connection, ACCOUNTS, account)) !== undefined) return;
+  const found = await getObject(connection, ACCOUNTS, account).finally(() => connection.close());
+  if (found !== undefined) return;
   throw new LabError(
     `Sluice is not installed in the API server at ${connection.server}`,
     "Run `sluice install` first; it needs no nodes.",
@@ -137,7 +142,7 @@ async function kubeconfigOf({ kubeconfig, context }: ApiLogin, token: string): P
   const ca = tls.ca === undefined ? undefined : Buffer.from(tls.ca).toString("base64");
   const cluster = {
     server: `${protocol}//${LISTEN}`,
-    "tls-server-name": tls.servername ?? hostname,
+    "tls-server-name": tls.servername ?? hostname.replace(/^\[|\]$/g, ""),
     ...(ca === undefined ? {} : { "certificate-authority-data": ca }),
     ...(tls.rejectUnauthorized === false ? { "insecure-skip-tls-verify": true } : {}),
   };
@@ -157,15 +162,17 @@ function absent(error: unknown): undefined {
   throw error;
 }
 
-/** Takes away what the lab wrote into the API server; one that does not answer keeps it. */
-export async function removeObjects(place: LabPlace): Promise<void> {
-  const objects = await objectsOf(place);
-  const remove = async (kind: string, wanted: (object: LabObject) => boolean) => {
-    const all = (await objects.all(kind).catch(absent)) ?? [];
-    const names = all.filter(wanted).map(({ metadata }) => metadata.name);
-    await Promise.all(names.map((name) => objects.remove(kind, name)));
-  };
+/**
+ * Takes away what the lab wrote into the API server. One that cannot be asked keeps it: gives why.
+ */
+export async function removeObjects(place: LabPlace): Promise<OperationError | undefined> {
   try {
+    const objects = await objectsOf(place);
+    const remove = async (kind: string, wanted: (object: LabObject) => boolean) => {
+      const all = (await objects.all(kind).catch(absent)) ?? [];
+      const names = all.filter(wanted).map(({ metadata }) => metadata.name);
+      await Promise.all(names.map((name) => objects.remove(kind, name)));
+    };
     const { nodes } = readTopology(place);
     const names = new Set(nodes.map(({ name }) => name));
     await remove("CiliumEgressGatewayPolicy", isOurs);
@@ -173,8 +180,10 @@ export async function removeObjects(place: LabPlace): Promise<void> {
     await remove("Node", ({ metadata }) => names.has(metadata.name));
     await remove("ServiceAccount", isOurs);
     if (objects instanceof ApiObjects) await removeAgents(objects, names);
+    return undefined;
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
+    if (error instanceof OperationError) return error;
+    throw error;
   }
 }
 

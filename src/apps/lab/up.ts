@@ -3,6 +3,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "../../drivers/kernel/command.ts";
+import type { OperationError } from "../../lib/operation-error.ts";
 import type { ApiObjects } from "./api-objects.ts";
 import { pluginDirectory } from "./cni.ts";
 import { tearDown } from "./down.ts";
@@ -27,13 +28,16 @@ export type Report = (stage: string) => void;
 /** Builds the lab and waits for it. Throws LabError; what was begun is then taken away again. */
 export async function bringUp(place: LabPlace, topology: Topology, report: Report): Promise<void> {
   checkMachine(topology);
+  const { api } = topology;
+  if (api !== undefined) await (await import("./api-access.ts")).checkInstalled(api);
   claimPlace(place, topology);
   try {
     await build(place, topology, report);
     markComplete(place, topology);
   } catch (error) {
     report("something went wrong; taking the lab away again");
-    await tearDown(place, { keepLogs: true });
+    const onKept = ({ message }: OperationError) => report(`its objects stay: ${message}`);
+    await tearDown(place, { keepLogs: true, onKept });
     throw error;
   }
 }
@@ -73,7 +77,6 @@ async function writeObjects(place: LabPlace, topology: Topology, report: Report)
   const objects = await objectsOf(place);
   const api = objects as ApiObjects;
   const access = login && (await import("./api-access.ts"));
-  await access?.checkInstalled(api);
   await objects.put(namespaceObject());
   await Promise.all(nodes.map((node) => objects.put(nodeObject(node))));
   if (login === undefined || access === undefined) return;

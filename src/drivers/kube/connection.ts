@@ -2,9 +2,12 @@
 // is asked in objects.ts and watch.ts. Sockets are shared and kept; when a certificate, a key or
 // the server changed on disk, new ones are made and those in use end when they are done.
 
+import { isIP } from "node:net";
+import { checkServerIdentity as checkIdentity } from "node:tls";
+import type { PeerCertificate } from "node:tls";
 import { Agent, ProxyAgent } from "undici";
 import type { Dispatcher } from "undici";
-import type { Credentials } from "./access.ts";
+import type { Credentials, Tls } from "./access.ts";
 import { Access } from "./access.ts";
 import type { Place } from "./access.ts";
 import type { Asked } from "./api-error.ts";
@@ -108,11 +111,19 @@ export class KubeConnection {
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       allowH2: false,
     };
-    const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true };
+    const connect = { ...named(tls), timeout: CONNECT_TIMEOUT_MS, keepAlive: true };
     this.#dispatcher =
       proxy === undefined
         ? new Agent({ ...common, connect })
         : new ProxyAgent({ ...common, uri: proxy, requestTls: connect });
     return this.#dispatcher;
   }
+}
+
+/** An address is no server name of TLS (RFC 6066, 3): only the certificate is held against it. */
+function named({ servername, ...tls }: Tls) {
+  if (servername === undefined || isIP(servername) === 0) return { ...tls, servername };
+  const checkServerIdentity = (_host: string, certificate: PeerCertificate) =>
+    checkIdentity(servername, certificate);
+  return { ...tls, checkServerIdentity };
 }
