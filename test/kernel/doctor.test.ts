@@ -121,6 +121,28 @@ kernelTest("names maps of another layout, of Cilium's name and of ours", async (
   assert.equal((await theError(own)).check, "maps");
 });
 
+kernelTest("says of time-outs what nft says, and of its complaint the first line", async (t) => {
+  const timeouts = async () => {
+    const found = (await runChecks(node())).find(({ check }) => check === "nftables-timeouts");
+    assert.ok(found);
+    return found;
+  };
+  const policy = "protocol tcp; l3proto ip; policy = { close : 0 };";
+  const script = `add table inet t\nadd ct timeout inet t policy_tcp { ${policy} }\n`;
+  const nft = spawnSync("unshare", ["--net", "nft", "-f", "-"], { input: script });
+  assert.equal((await timeouts()).level, nft.status === 0 ? "ok" : "warning");
+  const bin = join(folder, "refusing");
+  mkdirSync(bin);
+  const said = "/dev/stdin:2:1-3: Error: Not supported\nadd ct timeout\n^^^^^^";
+  writeFileSync(join(bin, "nft"), `#!/bin/sh\necho '${said}' >&2\nexit 1\n`, { mode: 0o755 });
+  const path = process.env["PATH"] ?? "";
+  t.after(() => (process.env["PATH"] = path));
+  process.env["PATH"] = `${bin}${delimiter}${path}`;
+  const { level, message } = await timeouts();
+  assert.equal(level, "warning");
+  assert.match(message, /needs: nft: Error: Not supported; a client that uses a port again/);
+});
+
 kernelTest("names the tool that is missing", async (t) => {
   const path = process.env["PATH"] ?? "";
   const bin = join(folder, "bin");

@@ -4,6 +4,8 @@
 import { BpfMap, LPM_TRIE, NO_PREALLOC, RDONLY_PROG } from "../../../drivers/kernel/bpf-map.ts";
 import { runCommand } from "../../../drivers/kernel/command.ts";
 import { OperationError } from "../../../lib/operation-error.ts";
+import { renderChange } from "../../../reconcile/ruleset-diff.ts";
+import { TIMEOUTS_ALONE } from "../../../reconcile/ruleset.ts";
 import { isInPath } from "./check-process.ts";
 import type { Finding } from "./finding.ts";
 import { bad, ok } from "./finding.ts";
@@ -69,8 +71,6 @@ const RULESET = `table inet sluice_probe {
 }
 `;
 
-const TIMEOUT = "protocol tcp ; l3proto ip ; policy = { close : 0 } ;";
-
 const TUNNEL = "ip link add sluice-probe type vxlan external dstport 8473 nolearning";
 
 const FEATURES: readonly Feature[] = [
@@ -102,7 +102,8 @@ const FEATURES: readonly Feature[] = [
   {
     check: "nftables-timeouts",
     command: ["nft", "-f", "-"],
-    input: `add table inet sluice_probe\nadd ct timeout inet sluice_probe tcp { ${TIMEOUT} }\n`,
+    // As the agent finds out.
+    input: renderChange({ table: "sluice_probe", from: undefined, to: TIMEOUTS_ALONE }),
     use: "forgetting a connection that was reset",
     modules: "CONFIG_NF_CONNTRACK_TIMEOUT, which is built in or not",
     without: "a client that uses a port again within 10 s keeps its gateway",
@@ -129,9 +130,15 @@ async function checkFeature(feature: Feature): Promise<Finding> {
   const error = await attempt(tool, args, input);
   if (error === undefined) return ok(check, `the kernel has what ${use} needs`);
   const consequence = without === undefined ? "" : `; ${without}`;
-  const message = `the kernel cannot do what ${use} needs: ${error.message}${consequence}`;
+  const message = `the kernel cannot do what ${use} needs: ${reasonOf(error)}${consequence}`;
   const remedy = `load or install the kernel's modules: ${modules}`;
   return bad(without === undefined ? "error" : "warning", { check, message, remedy });
+}
+
+/** The first line of what the tool said: nft goes on with its input, drawn with marks below it. */
+function reasonOf({ message }: OperationError): string {
+  const [first = ""] = message.split("; ");
+  return first.replace(/\/dev\/stdin:[\d:-]+: /, "");
 }
 
 /** Runs a tool in a network namespace of its own; why it failed, or undefined. */
