@@ -13,6 +13,8 @@ import {
   NAMESPACE,
   output,
   ROWS,
+  STATUS_ADDRESS,
+  STATUS_LISTEN_DEFAULT,
 } from "./shared-options.ts";
 
 const STATE_DIR: Option = {
@@ -119,7 +121,7 @@ export const NODE_COMMANDS: readonly Command[] = [
       {
         name: "status-listen",
         value: "ADDRESS:PORT",
-        default: "127.0.0.1:9879",
+        default: STATUS_LISTEN_DEFAULT,
         summary: "where /v1/status answers; a loopback address",
       },
       METRICS_LISTEN,
@@ -185,7 +187,8 @@ export const NODE_COMMANDS: readonly Command[] = [
     summary: "removes everything that the agent programmed on this node",
     description: [
       "Programs, maps, the tunnel, rules, routes, the nftables table and changed sysctls: the " +
-        "node is as it was before. End the agent first.",
+        "node is as it was before. End the agent first: while one answers at --address nothing " +
+        "is removed, for it would put everything back.",
       "From then on the pods' traffic leaves the ordinary way, with the node's address; so it " +
         "asks for --yes.",
       "With --cluster it takes Sluice out of a Kubernetes cluster: first every node, by the " +
@@ -204,6 +207,7 @@ export const NODE_COMMANDS: readonly Command[] = [
         default: "300",
         summary: "with --cluster: how long to wait for the nodes",
       },
+      STATUS_ADDRESS,
       { name: "stay", summary: "when the node is clean, answer probes until SIGTERM" },
       METRICS_LISTEN,
       BPF_DIR,

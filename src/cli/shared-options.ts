@@ -75,6 +75,17 @@ export const METRICS_LISTEN: Option = {
   summary: "where /metrics, /healthz and /readyz answer",
 };
 
+/** Where an agent answers that was told nothing else. */
+export const STATUS_LISTEN_DEFAULT = "127.0.0.1:9879";
+
+/** Without a default: whether it is given tells whom the plugin of kubectl means. */
+export const STATUS_ADDRESS: Option = {
+  name: "address",
+  value: "ADDRESS:PORT",
+  env: "SLUICE_STATUS_ADDRESS",
+  summary: `the agent's --status-listen; ${STATUS_LISTEN_DEFAULT} unless given`,
+};
+
 export const NAMESPACE: Option = {
   name: "namespace",
   short: "n",

@@ -10,6 +10,7 @@ import {
   NAMESPACE,
   output,
   ROWS,
+  STATUS_ADDRESS,
 } from "./shared-options.ts";
 
 export const STATUS_COMMAND: Command = {
@@ -24,12 +25,7 @@ export const STATUS_COMMAND: Command = {
       "itself: then the settings of a plan are to be those of the agents.",
   ],
   options: [
-    {
-      name: "address",
-      value: "ADDRESS:PORT",
-      env: "SLUICE_STATUS_ADDRESS",
-      summary: "the agent's --status-listen; 127.0.0.1:9879 unless given",
-    },
+    STATUS_ADDRESS,
     KUBECONFIG,
     CONTEXT,
     NAMESPACE,

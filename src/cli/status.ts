@@ -9,10 +9,10 @@ import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, usageErrorOf } from "./command.ts";
 import { isLive } from "./input.ts";
+import { STATUS_LISTEN_DEFAULT } from "./shared-options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Where an agent answers unless it is told otherwise. */
-const DEFAULT_ADDRESS = "127.0.0.1:9879";
 
 /** Shows the status; EXIT.found unless the node is ready. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
@@ -21,7 +21,7 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
     return statusOfCluster(args, terminal);
   }
   const { screen, emit } = terminal;
-  const document = await ask(args.text("address") ?? DEFAULT_ADDRESS);
+  const document = await ask(args.text("address") ?? STATUS_LISTEN_DEFAULT);
   if (args.choice("output", ["table", "json"]) === "json") writeStatus(document, emit);
   else renderStatus(document, screen, emit);
   return document.ready ? EXIT.ok : EXIT.found;

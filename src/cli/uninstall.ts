@@ -3,11 +3,14 @@
 
 import { join } from "node:path";
 import { uninstallNode } from "../apps/agent/uninstall.ts";
+import { OperationError } from "../lib/operation-error.ts";
 import { DEFAULT_SETTINGS } from "../reconcile/datapath.ts";
+import { askStatus } from "../status/ask.ts";
 import { serveProbes } from "../status/serve.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Exit } from "./command.ts";
 import { EXIT, UsageError, usageErrorOf } from "./command.ts";
+import { STATUS_LISTEN_DEFAULT } from "./shared-options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Removes what the agent programmed; says each part. */
@@ -25,19 +28,41 @@ export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
       const { uninstallCluster } = await import("./uninstall-cluster.ts");
       return await uninstallCluster(args, terminal);
     }
+    await refuseAgent(args.text("address") ?? STATUS_LISTEN_DEFAULT);
+    let parts = 0;
     await uninstallNode({
       settings: DEFAULT_SETTINGS,
       bpfDirectory,
       policyMapDirectory: args.text("map-dir") || join(bpfDirectory, "tc/globals"),
       stateDirectory: args.text("state-dir") ?? "",
       keepMaps: args.has("keep-maps"),
-      told: (part) => emit(`removed ${part}\n`),
+      told(part) {
+        parts++;
+        emit(`removed ${part}\n`);
+      },
     });
+    if (parts === 0) emit("nothing of Sluice was here\n");
     if (args.has("stay")) await stay(args.text("metrics-listen") ?? "", terminal);
     return EXIT.ok;
   } catch (error) {
     throw usageErrorOf(error);
   }
+}
+
+/** An agent would put everything back within seconds. Throws UsageError for one that answers. */
+async function refuseAgent(address: string): Promise<void> {
+  const who = await askStatus(address).then(
+    ({ node }) => `the agent of ${node}`,
+    (error: unknown) => {
+      if (!(error instanceof OperationError) || error.code === "BadListen") throw error;
+      return error.code === "NoAgent" ? undefined : "something that may be an agent";
+    },
+  );
+  if (who === undefined) return;
+  throw new UsageError(
+    `${who} runs here and answers at ${address}; it would put everything back`,
+    "End it first (in a cluster: sluice uninstall --cluster); --address names another's.",
+  );
 }
 
 /** A DaemonSet that cleans nodes must not end: its pods would begin anew. */

@@ -176,9 +176,12 @@ class NodeNetwork implements Network {
 
 /**
  * Takes all of it off the node, flows that began as policy traffic included; our nftables table is
- * gone by then. May be called again, and where nothing is. Throws OperationError.
+ * gone by then. False: there was nothing. Throws OperationError.
  */
-export async function removeNetwork({ settings, stateDirectory }: NetworkOptions): Promise<void> {
+export async function removeNetwork({
+  settings,
+  stateDirectory,
+}: NetworkOptions): Promise<boolean> {
   const wanted = { rules: [], routes: [], marked: [] };
   const families = FAMILIES.filter(hasFamily);
   const found = await Promise.all(
@@ -187,14 +190,19 @@ export async function removeNetwork({ settings, stateDirectory }: NetworkOptions
   // What is bound to leave through the tunnel as it is would leave as it is without it. Nothing
   // gets our marks any more, and the rules know best where in a mark our bits were.
   await forgetShifted(shiftsOf(found.flatMap(({ actual }) => actual.rules)));
+  let removed = 0;
   for (const { family, actual } of found) {
-    await runIpBatch(family, diffRouting({ family, settings, wanted, actual }).deletes);
+    const { deletes } = diffRouting({ family, settings, wanted, actual });
+    await runIpBatch(family, deletes);
+    removed += deletes.length;
   }
   const { tunnelDevice } = settings;
   if (await isOurTunnel(tunnelDevice)) {
     await runCommand("ip", ["link", "del", "dev", tunnelDevice], { target: tunnelDevice });
+    removed++;
   }
-  new FoundSysctls(stateDirectory).restore({ kept: new Set(), ours: ENABLED });
+  removed += new FoundSysctls(stateDirectory).restore({ kept: new Set(), ours: ENABLED });
+  return removed > 0;
 }
 
 /** Forgets all flows of policies whose marks are shifted so. */

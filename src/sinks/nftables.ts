@@ -41,9 +41,9 @@ export function openNftables(settings: DatapathSettings): Nftables {
   return new NftablesSink(settings);
 }
 
-/** Removes the table with all that is in it; no error if there is none. */
-export async function removeNftables({ nftTable }: DatapathSettings): Promise<void> {
-  await deleteTable(nftTable);
+/** Removes the table with all that is in it; false: there was none. */
+export function removeNftables({ nftTable }: DatapathSettings): Promise<boolean> {
+  return deleteTable(nftTable);
 }
 
 function hasTimeouts(name: string): Promise<boolean> {

@@ -107,18 +107,23 @@ export function openPrograms(options: ProgramsOptions): Programs {
   }
 }
 
-/** Uninstalls: nothing of ours hangs at `devices` or is pinned in `directory` any more. */
+/**
+ * Uninstalls: nothing of ours hangs at `devices` or is pinned in `directory` any more. False: there
+ * was nothing.
+ */
 export async function removePrograms(options: {
   readonly directory: string;
   readonly devices: readonly number[];
-}): Promise<void> {
-  await removeEmptyHooks(detachAll(options.devices));
-  for (const version of list(options.directory)) {
-    if (!/^sluice-v[0-9]+$/.test(version)) continue;
+}): Promise<boolean> {
+  const detached = detachAll(options.devices);
+  await removeEmptyHooks(detached);
+  const versions = list(options.directory).filter((name) => /^sluice-v[0-9]+$/.test(name));
+  for (const version of versions) {
     const directory = join(options.directory, version);
     for (const name of list(directory)) unlinkSync(join(directory, name));
     rmdirSync(directory);
   }
+  return detached.length > 0 || versions.length > 0;
 }
 
 function checkSettings({ settings: { vni, markShift }, self, object }: ProgramsOptions): void {

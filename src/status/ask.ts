@@ -20,6 +20,8 @@ export async function askStatus(address: string): Promise<StatusDocument> {
   const response = await fetch(`http://${target}/v1/status`, {
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   }).catch((cause: unknown) => {
+    const seconds = ANSWER_TIMEOUT_MS / 1_000;
+    if ((cause as Error).name === "TimeoutError") throw foreign(`it is silent for ${seconds} s`);
     throw new OperationError({ code: "NoAgent", op, target, cause });
   });
   const text = await response.text().catch(() => "");

@@ -11,7 +11,8 @@ import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { MAP_LAYOUTS } from "../../src/plan/map-layout.ts";
 import { ABI_DIRECTORY } from "../../src/reconcile/datapath-maps.ts";
-import { MAIN, ROOT, temporaryFolder } from "../support/run-cli.ts";
+import type { Finished } from "../support/run-cli.ts";
+import { MAIN, ROOT, sluice, temporaryFolder } from "../support/run-cli.ts";
 import { objectMissing } from "./datapath-node.ts";
 import { differences, readKernelText } from "./kernel-text.ts";
 import { mountPrivateBpffs } from "./private-bpffs.ts";
@@ -102,16 +103,32 @@ const agentTest = (title: string, body: (t: TestContext) => Promise<void>) =>
   test(`sluice agent ${title}`, { skip }, body);
 
 agentTest("runs where nothing is wrong, and then things are changed: the control", async (t) => {
-  const start = startOf(t);
+  const start = { ...startOf(t), status: "127.0.0.1:9879" };
+  const places = ["--bpf-dir", start.bpf, "--state-dir", start.state];
+  const uninstall = () => sluice(["uninstall", "--yes", ...places]);
+  assert.deepEqual(uninstall(), { exit: 0, stdout: "nothing of Sluice was here\n", stderr: "" });
   const before = everything(start);
-  const { exit, said } = await run(start, (text) => / applied/.test(text));
+  let beside: Finished | undefined;
+  const { exit, said } = await run(start, (text) => {
+    if (!/ applied/.test(text)) return false;
+    beside ??= uninstall();
+    return true;
+  });
   assert.equal(exit, 0, said);
+  assert.deepEqual([beside?.exit, beside?.stdout], [2, ""]);
+  assert.match(beside?.stderr ?? "", /the agent of here runs here and answers at .*\nEnd it first/);
   const changed = differences(before, everything(start)).join("\n");
   for (const part of ["link", "rule", "route", "qdisc", "filter", "nft", "pins"]) {
     assert.match(changed, new RegExp(`^${part}: `, "m"));
   }
-  const places = ["--bpf-dir", start.bpf, "--state-dir", start.state];
-  shell([process.execPath, MAIN, "uninstall", "--yes", ...places].join(" "));
+  const removed = uninstall();
+  assert.equal(removed.exit, 0, removed.stderr);
+  for (const part of ["programs", "nftables table sluice", "rules, routes"]) {
+    assert.match(removed.stdout, new RegExp(`^removed ${part}`, "m"));
+  }
+  // The directories of policy maps are anybody's.
+  const left = differences(before, everything(start)).filter((line) => !line.startsWith("pins:"));
+  assert.deepEqual(left, []);
 });
 
 agentTest("names the capabilities that are missing", async (t) => {
@@ -204,7 +221,7 @@ agentTest("names an address on which it cannot or may not listen", async (t) => 
   const free = /choose another port/;
   await assertRefused({ ...start, status: taken }, /somebody else listens there/, free);
   await assertRefused({ ...start, metrics: taken }, /somebody else listens there/, free);
-  const form = /write address and port/i;
+  const form = /Write both, as in 127\.0\.0\.1:9879/;
   await assertRefused({ ...start, status: "nonsense" }, /nonsense: /, form);
   await assertRefused({ ...start, status: "0.0.0.0:9879" }, /0\.0\.0\.0:9879: .*loopback/, form);
   const strange = { ...start, metrics: "192.0.2.77:1" };

@@ -43,10 +43,12 @@ export async function digestTable(table: string): Promise<string | undefined> {
   return text === undefined ? undefined : createHash("sha256").update(text).digest("hex");
 }
 
-/** Removes the table if it is there. */
-export async function deleteTable(table: string): Promise<void> {
+/** Removes the table; false: there was none. */
+export async function deleteTable(table: string): Promise<boolean> {
+  const there = (await digestTable(table)) !== undefined;
   // Adding what is there does nothing; deleting what is not there is an error.
   await runTransaction(`add table inet ${table}\ndelete table inet ${table}\n`, table);
+  return there;
 }
 
 async function list(args: readonly string[], table: string): Promise<string | undefined> {
