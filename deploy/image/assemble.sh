@@ -51,6 +51,14 @@ done
 rm -rf "$root"/opt/sluice/node_modules/koffi/{vendor,doc}
 find "$root/opt/sluice" -type f \( -name '*.d.ts' -o -name '*.d.?ts' -o -name '*.map' \) -delete
 
+# What `kubectl exec POD -- sluice status` runs. Without a shell nothing can choose Node's options;
+# the agent gets them from the image's entry point.
+cat >"$root/usr/bin/sluice" <<'END'
+#!/usr/bin/node
+import("/opt/sluice/dist/cli/main.js");
+END
+chmod 755 "$root/usr/bin/sluice"
+
 paths=()
 for tool in "${tools[@]}"; do
   paths+=("$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v "$tool")") ||

@@ -132,6 +132,14 @@ class Containers {
     return () => readFileSync(log, "utf8");
   }
 
+  /** `kubectl exec` of a command in the node's last container. */
+  exec(node: string, ...command: readonly string[]): { exit: number | null; said: string } {
+    const name = this.#names.findLast((one) => one.includes(`-${node}-`)) ?? "";
+    const words = ["--root", join(this.#directory, "runc"), "exec", name, ...command];
+    const { status, stdout, stderr } = spawnSync("runc", words, { encoding: "utf8" });
+    return { exit: status, said: stdout + stderr };
+  }
+
   /** The same files with another version's number. */
   #imageOf(version: string): string {
     const image = join(this.#directory, `image-${version}`);
@@ -170,6 +178,17 @@ test("agents in containers, with the manifest's rights, carry out the plan", {
   const { exit, fits, leaks, flows } = check(lab);
   assert.deepEqual([exit, fits, leaks], [0, true, []]);
   assert.ok(flows.length > 0);
+
+  await t.test("a node is asked by the command `sluice` in its container", () => {
+    const ask = (...words: string[]) => {
+      const { exit, said } = containers.exec("gateway-1", "sluice", ...words);
+      assert.equal(exit, 0, said);
+      return said;
+    };
+    assert.match(ask("status"), /^gateway-1 +ready/);
+    assert.match(ask("map", "list"), /198\.51\.100\.31/);
+    assert.match(ask("doctor"), /^.*an agent can run here$/m);
+  });
 
   await t.test("another version takes over under traffic, and this one again", async () => {
     const traffic = await startTraffic(name);
