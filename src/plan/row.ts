@@ -51,3 +51,11 @@ export function sameRowValue(a: RowValue, b: RowValue): boolean {
       a.policy === b.policy)
   );
 }
+
+/** What was done to the rows of a node's kernel. */
+export interface RowChanges {
+  readonly written: number;
+  readonly deleted: number;
+  /** Of those written: they had stood already, and somebody else removed or changed them. */
+  readonly repaired: number;
+}

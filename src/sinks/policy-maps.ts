@@ -15,7 +15,7 @@ import { OperationError } from "../lib/operation-error.ts";
 import { bitsOf, prefixAddress, prefixLength } from "../net/prefix.ts";
 import type { Entries, MapLayout } from "../plan/map-layout.ts";
 import { decodeRows, encodeRows, MAP_LAYOUTS, maskKeys } from "../plan/map-layout.ts";
-import type { Row } from "../plan/row.ts";
+import type { Row, RowChanges } from "../plan/row.ts";
 import { diffEntries, pick } from "./map-diff.ts";
 
 /** What became of a map's entries. */
@@ -23,6 +23,8 @@ export interface MapOutcome {
   readonly map: string;
   /** New rows, and rows with another value. */
   readonly written: number;
+  /** Of those written: they stood as they should, and somebody else removed or changed them. */
+  readonly repaired: number;
   /** Rows that an earlier `apply` wanted and this one does not. */
   readonly deleted: number;
   readonly unchanged: number;
@@ -89,6 +91,18 @@ export function openPolicyMaps(options: PolicyMapsOptions): PolicyMaps {
     },
     doubt: () => maps.forEach((map) => map.doubt()),
     close: () => maps.forEach((map) => map.close()),
+  };
+}
+
+/** What an `apply` did to rows; the old map has them once more. */
+export function rowChanges(outcomes: readonly MapOutcome[]): RowChanges {
+  const counted = outcomes.filter(({ map }) => map !== MAP_LAYOUTS.v4.name);
+  const sum = (of: (outcome: MapOutcome) => number) =>
+    counted.reduce((total, outcome) => total + of(outcome), 0);
+  return {
+    written: sum(({ written }) => written),
+    deleted: sum(({ deleted, pruned }) => deleted + pruned),
+    repaired: sum(({ repaired }) => repaired),
   };
 }
 
@@ -168,6 +182,8 @@ class PolicyMap {
   #known: KeyTable;
   /** What the map holds; undefined: to be looked at. */
   #held: Entries | undefined;
+  /** What the last `apply` left in it; undefined: that one did not come to its end. */
+  #left: Entries | undefined;
 
   constructor(layout: MapLayout, map: BpfMap, { directory, onBatch }: PolicyMapsOptions) {
     this.layout = layout;
@@ -192,9 +208,11 @@ class PolicyMap {
     keepPinned(this.#path, (path) => this.#map.pin(path));
     const desired = encodeRows(this.layout, rows);
     const actual = this.#held ?? (await this.#load());
+    const left = this.#left;
     // If this is not done to its end, nobody knows.
-    this.#held = undefined;
+    this.#held = this.#left = undefined;
     const { wanted, writes, unchanged, unwanted } = diffEntries(this.layout, desired, actual);
+    const lost = left === undefined || left === actual ? 0 : this.#lost(desired, left, writes);
     const known = unwanted.filter((index) => this.#known.find(actual.keys, index) >= 0);
     const strange = prune
       ? unwanted.filter((index) => this.#known.find(actual.keys, index) < 0)
@@ -213,11 +231,13 @@ class PolicyMap {
     this.#known = wanted;
     for (const index of known.slice(deleted.done)) wanted.add(actual.keys, index);
     const asked = writes.length + known.length + strange.length;
-    const left = unwanted.length - deleted.done - pruned.done;
-    if (left === 0 && wrote.done === writes.length) this.#held = desired;
+    const rest = unwanted.length - deleted.done - pruned.done;
+    if (rest === 0 && wrote.done === writes.length) this.#held = desired;
+    if (wrote.done + deleted.done === writes.length + known.length) this.#left = desired;
     return {
       map: this.layout.name,
       written: wrote.done,
+      repaired: Math.min(lost, wrote.done),
       deleted: deleted.done,
       unchanged,
       pruned: pruned.done,
@@ -232,6 +252,13 @@ class PolicyMap {
 
   close(): void {
     this.#map.close();
+  }
+
+  /** How many of the `writes` an earlier `apply` had left as they should be. */
+  #lost(desired: Entries, left: Entries, writes: readonly number[]): number {
+    if (writes.length === 0) return 0;
+    const planned = new Set(diffEntries(this.layout, desired, left).writes);
+    return writes.filter((place) => !planned.has(place)).length;
   }
 
   async #load(): Promise<Entries> {

@@ -9,6 +9,7 @@ import type { Condition } from "../plan/plan.ts";
 import { API_VERSION } from "../plan/plan.ts";
 import type { Reason } from "../plan/reason.ts";
 import { REASONS } from "../plan/reason.ts";
+import type { RowChanges } from "../plan/row.ts";
 
 export const STATUS_KIND = "NodeStatus";
 
@@ -86,6 +87,8 @@ export interface StatusDocument {
     /** Rows that stay only until other nodes have heard that they left (rule 8.6). */
     readonly lameDucks: number;
   };
+  /** What was done to the kernel's rows since the agent began. */
+  readonly rowChanges: RowChanges;
   readonly turns: {
     readonly total: number;
     /** How long the last one took. */

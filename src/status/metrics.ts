@@ -12,7 +12,7 @@ export function renderMetrics(document: StatusDocument): string {
 
 function ofNode(document: StatusDocument): Metric[] {
   const { node, version, ready, synced, counts, gateways, egressIPs, sinks } = document;
-  const { turns, applied } = document;
+  const { turns, applied, rowChanges } = document;
   return [
     gauge("info", "Node and version of its agent.", [{ labels: { node, version }, value: 1 }]),
     gauge("ready", "1: the kernel has what should be.", [{ value: Number(ready) }]),
@@ -32,6 +32,13 @@ function ofNode(document: StatusDocument): Metric[] {
       egressIPs.map(({ address, interface: device }) => {
         return { labels: { egress_ip: address }, value: Number(device !== null) };
       }),
+    ),
+    counter("rows_written_total", "Rows written to the kernel.", [{ value: rowChanges.written }]),
+    counter("rows_deleted_total", "Rows removed from it.", [{ value: rowChanges.deleted }]),
+    counter(
+      "rows_repaired_total",
+      "Rows written again because somebody else had removed or changed them.",
+      [{ value: rowChanges.repaired }],
     ),
     counter("turns_total", "Turns of the agent.", [{ value: turns.total }]),
     gauge("turn_duration_seconds", "How long the last turn took.", [{ value: turns.lastSeconds }]),

@@ -18,6 +18,7 @@ test("the picture says what is wrong and what to do about it", () => {
     picture(sampleStatus()),
     `gw-1  ready · sluice 1.2.3
   2 policies · 12 endpoints · 1,234 rows (2 lame ducks) · 7 turns, the last one 1.3 ms
+  3 rows had to be repaired: somebody else changes the maps
 
   POLICY  DISTRIBUTION  ENDPOINTS  GATEWAYS  CONDITIONS
   db      rendezvous            0         0  –
@@ -53,10 +54,11 @@ test("a node without anything says what it waits for", () => {
   const counts = { policies: 0, endpoints: 0, rows: 0, lameDucks: 0 };
   const none = { policies: [], gateways: [], egressIPs: [], sinks: [], issues: [] };
   const turns = { total: 0, lastSeconds: 0 };
+  const rowChanges = { written: 0, deleted: 0, repaired: 0 };
   const waiting = { ready: false, waitingFor: "the first list" };
   const packets = new Map([["NoRow", 3]]);
   assert.equal(
-    picture(sampleStatus({ ...none, ...waiting, counts, turns, packets })),
+    picture(sampleStatus({ ...none, ...waiting, counts, turns, rowChanges, packets })),
     `gw-1  not ready · sluice 1.2.3
   waits for the first list
   0 policies · 0 endpoints · 0 rows · 0 turns, the last one 0.0 ms

@@ -40,6 +40,11 @@ function renderNode(document: StatusDocument, screen: Screen, emit: Emit): void 
     `${counted(turns.total, "turn")}, the last one ${(turns.lastSeconds * 1000).toFixed(1)} ms`,
   ];
   emit(`  ${parts.join(` ${dot} `)}\n`);
+  const { repaired } = document.rowChanges;
+  if (repaired > 0) {
+    const text = `${counted(repaired, "row")} had to be repaired: somebody else changes the maps`;
+    emit(`  ${screen.paint("warning", text)}\n`);
+  }
   emit("\n");
 }
 

@@ -7,7 +7,10 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { BpfMap } from "../../src/drivers/kernel/bpf-map.ts";
+import { MAP_LAYOUTS } from "../../src/plan/map-layout.ts";
 import { ROOT, temporaryFolder } from "../support/run-cli.ts";
+import { until } from "../support/until.ts";
 import { MapsAgent, plannedRows, same } from "./maps-agent.ts";
 import { mountPrivateBpffs } from "./private-bpffs.ts";
 import { enterPrivateNetns } from "./private-netns.ts";
@@ -51,8 +54,8 @@ kernelTest("writes what the plan says, and follows the directory [7.6, 7.8]", as
 
   const pods = join(node.source, "pods-billing.yaml");
   const text = readFileSync(pods, "utf8");
-  const [first = ""] = text.split("\n---\n");
-  writeFileSync(`${pods}.part`, first);
+  const [one = ""] = text.split("\n---\n");
+  writeFileSync(`${pods}.part`, one);
   renameSync(`${pods}.part`, pods);
   const after = planned(node);
   assert.ok(after.length < before.length, "fewer pods, fewer rows");
@@ -60,6 +63,24 @@ kernelTest("writes what the plan says, and follows the directory [7.6, 7.8]", as
 
   writeFileSync(pods, text);
   await node.until("the rows of before", same(before));
+  const first = ` rows written="${before.length}" deleted="0" policies="partner"\n`;
+  const says = (...texts: (string | RegExp)[]) => texts.every((text) => node.log.match(text));
+  await until(() => says(first, / deleted="[1-9]\d*"\n/), { shown: () => node.log });
+  assert.doesNotMatch(node.log, / repaired /);
+});
+
+kernelTest("puts back what somebody else removes, and says so", async (t) => {
+  const node = new Node(t);
+  node.start();
+  const wanted = planned(node);
+  await node.until("the first rows", same(wanted));
+  const map = BpfMap.open(join(node.maps, MAP_LAYOUTS.v4_v2.name), "write");
+  await map.delete((await map.dump()).keys);
+  map.close();
+  assert.notDeepEqual(node.rows(), wanted);
+  // It looks every half minute.
+  await node.until("the rows again", same(wanted));
+  await until(() => / repaired rows="[1-9]/.test(node.log), { shown: () => node.log });
 });
 
 kernelTest("keeps rows while a file is half written, and when it is ended", async (t) => {

@@ -138,6 +138,29 @@ kernelTest("take differences only: rows already right are not rewritten [7.8]", 
   maps.close();
 });
 
+kernelTest("tell rows that somebody else took from those that the plan changes", async () => {
+  const [directory, rows] = [folder(), manyRows(10)];
+  const maps = open(directory);
+  await maps.apply(rows, SYNCED);
+  const map = BpfMap.open(join(directory, v4_v2.name), "write");
+  const { keys, values } = encodeRows(v4_v2, rows.slice(0, 3));
+  await map.delete(keys.slice(0, 2 * v4_v2.keySize));
+  // Of the third the value is another one.
+  values.fill(0xff);
+  await map.update(keys.slice(2 * v4_v2.keySize), values.slice(2 * v4_v2.valueSize));
+  map.close();
+  maps.doubt();
+  // Meanwhile the plan changes one of the rest, and one of those that are gone.
+  const next = rows.with(9, { ...(rows[9] as Row), ifindex: 9 });
+  next[0] = { ...(rows[0] as Row), ifindex: 9 };
+  assert.deepEqual(told(await maps.apply(next, SYNCED)), [
+    { map: v4_v2.name, written: 4, repaired: 2, unchanged: 6 },
+  ]);
+  maps.doubt();
+  assert.deepEqual(told(await maps.apply(next, SYNCED)), [{ map: v4_v2.name, unchanged: 10 }]);
+  maps.close();
+});
+
 kernelTest("are never without a row where the old and the new plan have one [7.8]", async () => {
   const directory = folder();
   const maps = open(directory);

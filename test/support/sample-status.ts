@@ -12,6 +12,7 @@ export function sampleStatus(more: Partial<StatusFacts> = {}): StatusDocument {
     waitingFor: "",
     synced: { objects: true, kernel: true },
     counts: { policies: 2, endpoints: 12, rows: 1_234, lameDucks: 2 },
+    rowChanges: { written: 1_300, deleted: 66, repaired: 3 },
     turns: { total: 7, lastSeconds: 0.00125 },
     applied: { buckets: [{ atMost: 0.05, count: 3 }], count: 4, sum: 0.25 },
     policies: [

@@ -17,10 +17,12 @@ import { openPolicyMaps } from "../../sinks/policy-maps.ts";
 import { AddressOwners } from "./address-owners.ts";
 import type { Step } from "./applier.ts";
 import { Applier } from "./applier.ts";
-import { checked, Datapath } from "./datapath.ts";
+import { Datapath } from "./datapath.ts";
 import { LastAccepted } from "./last-accepted.ts";
 import { Journal } from "./journal.ts";
 import type { AgentOptions, AgentView } from "./options.ts";
+import { RowTrail } from "./row-trail.ts";
+import { rowsStep } from "./rows-step.ts";
 import { Timers } from "./timers.ts";
 import type { AdmittedRows, RowsNow } from "./world.ts";
 import { World } from "./world.ts";
@@ -53,6 +55,7 @@ export class Agent {
   /** When the first of the changes came that no turn has taken. */
   #changedMs: number | undefined;
   readonly #journal = new Journal();
+  readonly #trail: RowTrail;
   #closed = false;
 
   /** Opens what it needs of this node. Throws OperationError before anything is changed. */
@@ -60,6 +63,7 @@ export class Agent {
     this.#options = options;
     this.#accepted = new LastAccepted(options.stateDirectory);
     this.#owners = new AddressOwners(options.stateDirectory);
+    this.#trail = new RowTrail(options.log, this.#timers);
     this.#world = new World(options, this.#owners);
     this.#policyMaps = openPolicyMaps({
       directory: options.policyMapDirectory,
@@ -99,9 +103,8 @@ export class Agent {
   /** The node's links, addresses, routes and neighbours now. */
   onKernel(state: KernelState): void {
     this.#kernel = state;
-    const { node } = this.#options;
-    const value = nodeStateOf(node, state);
-    this.#queue.push({ kind: "NodeState", key: node, value, refused: false, issues: [] });
+    const value = nodeStateOf(this.#options.node, state);
+    this.#queue.push({ kind: "NodeState", key: value.name, value, refused: false, issues: [] });
     this.#wake();
   }
 
@@ -141,6 +144,7 @@ export class Agent {
     await this.#opening;
     await this.#applier?.close();
     this.#saveOwners();
+    this.#trail.tell();
     this.#datapath?.close();
     this.#policyMaps.close();
   }
@@ -168,7 +172,9 @@ export class Agent {
   /** Takes everything that is queued; awaits nothing. */
   #turn(): void {
     const begin = performance.now();
-    this.#passed.push(...this.#world.take(this.#queue.splice(0)));
+    const taken = this.#world.take(this.#queue.splice(0));
+    this.#passed.push(...taken.passed);
+    this.#trail.notePolicies(taken.policies);
     if (!this.#objectsSynced || this.#kernel === undefined || this.#ducks === undefined) return;
     this.#save(() => this.#accepted.save());
     // Before rows are written, by which flows may begin.
@@ -257,10 +263,10 @@ export class Agent {
   }
 
   #writeRows(): Step {
-    return {
-      name: "rows",
-      act: ({ rows, prune }) => checked(this.#policyMaps.apply(rows, { prune })),
-    };
+    return rowsStep(this.#policyMaps, (changes) => {
+      this.#journal.noteRows(changes);
+      this.#trail.noteRows(changes);
+    });
   }
 
   /** Compares with the kernel, whoever changed it; what differs is written again. */

@@ -110,7 +110,9 @@ export class Datapath {
       step("forget", ({ clusterPrefixes: inside }, { passed }) => {
         return this.#network.forget(passed, { inside });
       }),
-      step("maps", (datapath) => checked(this.#programs.apply(datapath, { prune: false }))),
+      step("maps", async (datapath) => {
+        checked(await this.#programs.apply(datapath, { prune: false }));
+      }),
       step("attach", async ({ podDevices }) => {
         const { failed } = this.#programs.attach({ tunnel, pods: podDevices });
         for (const { error } of failed) throw error;
@@ -120,8 +122,8 @@ export class Datapath {
         const tunnelMtu = tunnelMtuOn(underlayMtu(kernel, datapath.self));
         return this.#nftables.apply(datapath, { prune, tunnelMtu });
       }),
-      step("prune maps", (datapath, { prune }) => {
-        return checked(this.#programs.apply(datapath, { prune }));
+      step("prune maps", async (datapath, { prune }) => {
+        checked(await this.#programs.apply(datapath, { prune }));
       }),
       step("prune routes", (datapath, { kernel, prune }) => {
         return this.#network.apply(datapath, kernel, { prune });
@@ -149,10 +151,10 @@ export class Datapath {
 }
 
 /** Throws the first failure of an outcome that a sink returns instead of throwing it. */
-export async function checked(
-  outcomes: Promise<readonly { readonly error: OperationError | undefined }[]>,
-): Promise<void> {
-  for (const { error } of await outcomes) if (error !== undefined) throw error;
+export function checked(
+  outcomes: readonly { readonly error: OperationError | undefined }[],
+): void {
+  for (const { error } of outcomes) if (error !== undefined) throw error;
 }
 
 function underlayMtu({ links }: KernelState, self: Address): number {

@@ -37,6 +37,7 @@ export async function statusOf(
       lameDucks: view.lameDucks,
     },
     applied: journal.tookSeconds(),
+    rowChanges: journal.rows,
     turns: { total: journal.turns, lastSeconds: journal.turnMs / 1000 },
     policies: (plan?.policies ?? []).map((policy) => {
       const { name, distribution, conditions } = policy;

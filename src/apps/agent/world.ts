@@ -53,6 +53,14 @@ export interface RowsNow {
   readonly kernel: KernelState;
 }
 
+/** What changes brought. */
+export interface Taken {
+  /** Addresses that passed from one endpoint to another. */
+  readonly passed: readonly Address[];
+  /** Names of policies that came, changed or went. */
+  readonly policies: readonly string[];
+}
+
 const NONE: readonly Issue[] = [];
 const NOBODY: ReadonlySet<Address> = new Set();
 
@@ -72,8 +80,8 @@ export class World {
     this.#engine = new Engine({ distribution, scope: { node, rows } });
   }
 
-  /** Takes changes; gives the addresses that passed from one endpoint to another. */
-  take(changes: readonly ObjectChange[]): readonly Address[] {
+  /** Takes changes; says what of them others have to hear. */
+  take(changes: readonly ObjectChange[]): Taken {
     this.#planned = undefined;
     const delta = this.#cluster.apply(changes);
     this.#engine.step(delta);
@@ -83,7 +91,8 @@ export class World {
     }
     // Whom we have to remember changes with what selects them, too.
     const all = delta.policies.length + delta.nodes.length > 0;
-    return all ? this.#noteAll() : this.#noteEach(delta.endpoints);
+    const passed = all ? this.#noteAll() : this.#noteEach(delta.endpoints);
+    return { passed, policies: delta.policies.map(({ key }) => key) };
   }
 
   #noteEach(endpoints: readonly Change<EndpointKey, Endpoint>[]): Address[] {
