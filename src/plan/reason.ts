@@ -203,7 +203,9 @@ export const REASONS: readonly Reason[] = [
     counter: "nftables",
     drop: true,
     meaning: "a pod that is not classified yet opened a flow to the outside; it tries again",
-    remedy: "if it lasts, see that the agent runs and knows the pod: `sluice status`",
+    remedy:
+      "if it lasts, `sluice status` lists the pods that wait and why; of a pod that it does not " +
+      "list the agent has no object: see the Pod's status.podIPs",
   },
   {
     name: "ChangingHands",

@@ -47,6 +47,14 @@ export interface EgressIPStatus {
   readonly interface: string | null;
 }
 
+/** What is held on this node because it is not classified (rule 8.7). */
+export interface UnclassifiedStatus {
+  /** A pod's; null: no pod is known behind the device. */
+  readonly address: string | null;
+  /** null: no device was found for the address. With both, the pod waits for its rows. */
+  readonly interface: string | null;
+}
+
 /** Something that is written to: rows, programs, nftables, routes. */
 export interface SinkStatus {
   readonly name: string;
@@ -102,6 +110,7 @@ export interface StatusDocument {
   readonly gateways: readonly GatewayStatus[];
   /** Sorted by index. */
   readonly egressIPs: readonly EgressIPStatus[];
+  readonly unclassified: readonly UnclassifiedStatus[];
   /** In the order in which they are written. */
   readonly sinks: readonly SinkStatus[];
   /** In the order of the table of reasons; those without packets included. */

@@ -32,6 +32,11 @@ test("the picture says what is wrong and what to do about it", () => {
   192.0.2.1  eth1           1
   192.0.2.2  none           2
 
+  UNCLASSIFIED  INTERFACE  WHY ITS NEW FLOWS WAIT
+  10.244.1.7    –          no device was found for this pod
+  10.244.1.8    veth8      its rows do not fit into the policy map
+  –             veth9      no pod is known behind it
+
 NoGateway  5 packets dropped
   a new flow's policy has no gateway: none of its entries matches a node
   → label a node for the policy's gateways; \`sluice explain\` names the entries
@@ -52,7 +57,8 @@ cluster/a.yaml
 
 test("a node without anything says what it waits for", () => {
   const counts = { policies: 0, endpoints: 0, rows: 0, lameDucks: 0 };
-  const none = { policies: [], gateways: [], egressIPs: [], sinks: [], issues: [] };
+  const nobody = { gateways: [], egressIPs: [], unclassified: [] };
+  const none = { ...nobody, policies: [], sinks: [], issues: [] };
   const turns = { total: 0, lastSeconds: 0 };
   const rowChanges = { written: 0, deleted: 0, repaired: 0 };
   const waiting = { ready: false, waitingFor: "the first list" };

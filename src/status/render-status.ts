@@ -7,7 +7,13 @@ import type { Column } from "../lib/table.ts";
 import { renderTable } from "../lib/table.ts";
 import { counted, printable, thousands } from "../lib/text.ts";
 import { paragraph, renderIssues } from "../plan/render-issues.ts";
-import type { CounterStatus, PolicyStatus, SinkStatus, StatusDocument } from "./document.ts";
+import type {
+  CounterStatus,
+  PolicyStatus,
+  SinkStatus,
+  StatusDocument,
+  UnclassifiedStatus,
+} from "./document.ts";
 
 const SEE_ALL = "-o json";
 
@@ -17,6 +23,7 @@ export function renderStatus(document: StatusDocument, screen: Screen, write: Em
   renderNode(document, screen, emit);
   renderPolicies(document.policies, screen, emit);
   renderIndexes(document, screen, emit);
+  renderUnclassified(document.unclassified, screen, emit);
   renderCounters(document.counters, screen, emit);
   renderSinks(document.sinks, screen, emit);
   renderIssues(document.issues, screen, emit);
@@ -109,6 +116,33 @@ function renderIndexes({ gateways, egressIPs }: StatusDocument, screen: Screen, 
       return [address, shown, `${index}`];
     }),
   );
+}
+
+const UNCLASSIFIED_COLUMNS: readonly Column[] = [
+  { title: "UNCLASSIFIED" },
+  { title: "INTERFACE" },
+  { title: "WHY ITS NEW FLOWS WAIT" },
+];
+
+function renderUnclassified(
+  unclassified: readonly UnclassifiedStatus[],
+  screen: Screen,
+  emit: Emit,
+): void {
+  if (unclassified.length === 0) return;
+  const { dash } = screen.glyphs;
+  const rows = unclassified.map(({ address, interface: device }) => [
+    address ?? dash,
+    device === null ? dash : printable(device),
+    address === null
+      ? "no pod is known behind it"
+      : device === null
+        ? "no device was found for this pod"
+        : "its rows do not fit into the policy map",
+  ]);
+  const table = { columns: UNCLASSIFIED_COLUMNS, rows, size: rows.length, seeAll: SEE_ALL };
+  renderTable(table, screen, emit);
+  emit("\n");
 }
 
 /** What was dropped, each with its meaning and what to do about it. */

@@ -35,6 +35,11 @@ export function sampleStatus(more: Partial<StatusFacts> = {}): StatusDocument {
       { index: 1, address: "192.0.2.1", interface: "eth1" },
       { index: 2, address: "192.0.2.2", interface: null },
     ],
+    unclassified: [
+      { address: "10.244.1.7", interface: null },
+      { address: "10.244.1.8", interface: "veth8" },
+      { address: null, interface: "veth9" },
+    ],
     sinks: [
       { name: "rows", errors: 0, lastError: null },
       {

@@ -2,7 +2,8 @@
 
 import type { Address } from "../../net/address.ts";
 import { renderAddress } from "../../net/address.ts";
-import type { StatusDocument } from "../../status/document.ts";
+import { unclassifiedOf } from "../../reconcile/unclassified.ts";
+import type { StatusDocument, UnclassifiedStatus } from "../../status/document.ts";
 import { statusDocument, statusError } from "../../status/document.ts";
 import type { Agent } from "./agent.ts";
 import type { StepRecord } from "./journal.ts";
@@ -50,10 +51,19 @@ export async function statusOf(
     egressIPs: (desired?.egressIPs ?? []).map(({ index, address, device }) => {
       return { index, address: renderAddress(address), interface: device ?? null };
     }),
+    unclassified: unclassified(view),
     sinks: [...journal.steps].map(([name, record]) => sinkStatus(name, record)),
     packets,
     issues: plan?.issues ?? view.objectIssues,
   });
+}
+
+function unclassified({ desired, kernel }: AgentView): UnclassifiedStatus[] {
+  const links = new Map(kernel?.links.map(({ ifindex, name }) => [ifindex, name]));
+  return (desired === undefined ? [] : unclassifiedOf(desired)).map(({ address, ifindex }) => ({
+    address: address === undefined ? null : renderAddress(address),
+    interface: links.get(ifindex) ?? null,
+  }));
 }
 
 function sinkStatus(name: string, { errors, lastError }: StepRecord) {
