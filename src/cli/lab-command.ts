@@ -16,8 +16,10 @@ export const LAB_COMMAND: Command = {
       "NODE: what the kernel has goes on without it.",
     "check: every pod sends TCP, UDP and ICMP to the server, and a table compares the addresses " +
       "that the server saw with the plan. A sniffer outside watches for any other address.",
-    "traffic: long-lived flows with checked bytes, to change things under. exec POD COMMAND: " +
-      "runs a command in a pod. status: what there is.",
+    "traffic: long-lived flows with checked bytes, to change things under. exec POD COMMAND " +
+      "or NODE COMMAND: runs a command in the network of a pod or a node; on a node `sluice " +
+      "status`, `sluice map list` and `sluice doctor` find what is this node's. status: what " +
+      "there is, and with which options `sluice explain` sees it.",
     "It needs root. Of the host it touches nothing but named network namespaces and " +
       "/run/sluice-lab, where cluster/ holds the objects that the agents watch.",
   ],
@@ -89,6 +91,7 @@ export const LAB_COMMAND: Command = {
     { command: "sudo sluice lab policy apply demo/policy.yaml", does: "spread over the gateways" },
     { command: "sudo sluice lab check", does: "compares what the server saw with the plan" },
     { command: "sudo sluice lab exec pod-1 -- ping -c 3 198.51.100.100", does: "by hand" },
+    { command: "sudo sluice lab exec worker-1 sluice status", does: "asks a node's agent" },
     { command: "sudo sluice lab down", does: "takes it all away" },
   ],
   exits: [

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { check } from "../apps/lab/check.ts";
 import { tearDown } from "../apps/lab/down.ts";
-import { runInPod } from "../apps/lab/exec.ts";
+import { runInMember } from "../apps/lab/exec.ts";
 import { LabError } from "../apps/lab/lab-error.ts";
 import { labelNode } from "../apps/lab/objects.ts";
 import { LAB_NAME, LabPlace } from "../apps/lab/place.ts";
@@ -18,7 +18,7 @@ import {
   statusData,
   trafficData,
 } from "../apps/lab/render.ts";
-import { loadTopology } from "../apps/lab/state.ts";
+import { labNames, loadTopology } from "../apps/lab/state.ts";
 import { statusOf } from "../apps/lab/status.ts";
 import type { LabOptions } from "../apps/lab/topology.ts";
 import { LIMITS, planTopology } from "../apps/lab/topology.ts";
@@ -143,20 +143,22 @@ async function down(place: LabPlace, { emit, tell, messages }: Terminal): Promis
       tell("  Delete its Nodes, Pods, policies and NodeStates there by hand, with kubectl.\n");
     },
   });
-  emit(found ? `lab '${place.name}' is gone\n` : `there was no lab '${place.name}'\n`);
+  const others = labNames();
+  const known = others.length === 0 ? "" : `; there are: ${others.join(", ")}`;
+  emit(found ? `lab '${place.name}' is gone\n` : `there was no lab '${place.name}'${known}\n`);
   return EXIT.ok;
 }
 
 async function exec(place: LabPlace, words: readonly string[]): Promise<Exit> {
-  const [pod, ...command] = words;
-  if (pod === undefined) throw new UsageError("POD is required");
+  const [member, ...command] = words;
+  if (member === undefined) throw new UsageError("POD or NODE is required");
   if (command.length === 0) {
-    const example = `For example: sluice lab exec ${pod} -- ip address`;
+    const example = `For example: sluice lab exec ${member} -- ip address`;
     throw new UsageError("COMMAND is required", example);
   }
-  loadTopology(place);
+  const lab = { place, topology: loadTopology(place) };
   // Whatever the command ends with is the answer.
-  return (await runInPod(place, pod, command)) as Exit;
+  return (await runInMember(lab, member, command)) as Exit;
 }
 
 async function changePods(

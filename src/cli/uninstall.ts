@@ -61,7 +61,7 @@ async function refuseAgent(address: string): Promise<void> {
   if (who === undefined) return;
   throw new UsageError(
     `${who} runs here and answers at ${address}; it would put everything back`,
-    "End it first (in a cluster: sluice uninstall --cluster); --address names another's.",
+    "End it first (in a cluster: sluice uninstall --cluster), or name this node's with --address.",
   );
 }
 

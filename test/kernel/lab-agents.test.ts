@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
-import { ROOT } from "../support/run-cli.ts";
+import { ROOT, sluice } from "../support/run-cli.ts";
 import { trafficDuring } from "./lab-traffic.ts";
 import type { RunLab } from "./make-lab.ts";
 import { check, makeLab, missingForLab, remains, succeed } from "./make-lab.ts";
@@ -51,6 +51,26 @@ for (const cni of ["ptp", "bridge"]) {
     assert.deepEqual(remains(name), []);
   });
 }
+
+test("a node of a lab is asked as a node of one's own, and the lab as a cluster", { skip }, (t) => {
+  const { lab } = makeLab(t);
+  succeed(lab("up", "--workers", "1", "--gateways", "1", "--pods", "1"));
+  succeed(lab("policy", "apply", POLICY));
+  assertFits(lab);
+  const onNode = (...words: string[]) => succeed(lab("exec", "gateway-1", "sluice", ...words));
+  assert.match(onNode("status"), /^gateway-1 +ready/);
+  assert.match(onNode("map", "list"), /198\.51\.100\.31/);
+  assert.match(onNode("doctor"), /an agent can run here/);
+  const beside = lab("exec", "gateway-1", "sluice", "uninstall", "--", "--yes");
+  assert.deepEqual([beside.exit, beside.stdout], [2, ""]);
+  assert.match(beside.stderr, /the agent of gateway-1 runs here and answers at 127\.0\.0\.1:9879/);
+  const { options } = JSON.parse(succeed(lab("status", "-o", "json"))) as { options: string[] };
+  const explained = succeed(sluice(["explain", ...options, "pod-1", "198.51.100.100"]));
+  assert.match(explained, /198\.51\.100\.31/);
+  succeed(lab("agent", "stop", "worker-1"));
+  succeed(lab("pod", "add", "late", "worker-1"));
+  assert.match(lab("check", "--once").stdout, /late .* no answer; no agent runs on worker-1\n/);
+});
 
 test("flows keep their gateway when it leaves the policy; new ones go elsewhere [8.5, 8.6]", {
   skip,

@@ -63,8 +63,21 @@ describe("a lab changes while it is up:", { skip }, () => {
     const file = `/run/sluice-lab/${name}/cluster/node-gateway-1.json`;
     const node = JSON.parse(readFileSync(file, "utf8")) as { metadata: { labels: unknown } };
     assert.deepEqual(node.metadata.labels, { "kubernetes.io/hostname": "gateway-1", zone: "a" });
-    const status = JSON.parse(succeed(lab("status", "-o", "json"))) as { pods: unknown[] };
-    assert.equal(status.pods.length, 1);
+    assert.match(lab("label", "gateway-1", "a b=c").stderr, /'a b=c' is refused: .*a label key/);
+    assert.match(lab("label", "gateway-1", "zone=b c").stderr, /is refused: .*a label value/);
+    assert.match(lab("pod", "add", "gateway-1").stderr, /there is a node 'gateway-1' already/);
+    const status = JSON.parse(succeed(lab("status", "-o", "json"))) as {
+      readonly pods: readonly { readonly namespace: string; readonly labels: object }[];
+      readonly server: readonly string[];
+      readonly options: readonly string[];
+    };
+    assert.deepEqual(status.server, ["198.51.100.100"]);
+    const pods = status.pods.map(({ namespace, labels }) => ({ namespace, labels }));
+    assert.deepEqual(pods, [{ namespace: "lab", labels: { app: "client" } }]);
+    const another = sluice(["lab", "--name", "nobodys", "status"]);
+    assert.match(another.stderr, new RegExp(`no lab 'nobodys'\\n.*--name: .*\\b${name}\\b`));
+    const gone = sluice(["lab", "--name", "nobodys", "down"]).stdout;
+    assert.match(gone, new RegExp(`^there was no lab 'nobodys'; there are: .*\\b${name}\\b`));
   });
 
   test("long-lived flows are counted, and one that breaks is seen", async (t) => {

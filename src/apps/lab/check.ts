@@ -9,6 +9,7 @@ import { LabError } from "./lab-error.ts";
 import { pause } from "./namespaces.ts";
 import type { LabPlace } from "./place.ts";
 import { podMember } from "./place.ts";
+import { agentRuns } from "./processes.ts";
 import { programCommand } from "./programs.ts";
 import type { Sniffed } from "./sniffer.ts";
 import { Sniffer } from "./sniffer.ts";
@@ -47,6 +48,8 @@ export interface CheckResult {
   readonly leaks: readonly Leak[];
   /** Those of earlier attempts, when agents may have followed an older plan: told, not judged. */
   readonly leaksBefore: readonly Leak[];
+  /** Nodes on the way of flows that do not fit where no agent runs. */
+  readonly agentless: readonly string[];
   /** How often it was tried, because agents may be a moment behind. */
   readonly attempts: number;
   readonly fits: boolean;
@@ -68,7 +71,8 @@ export async function check(
   for (let attempts = 1; ; attempts++) {
     const result = await attempt(place, topology);
     if (result.fits || once || performance.now() > deadline) {
-      return { ...result, attempts, leaksBefore: leaksOf(before, new Set()) };
+      const agentless = agentlessOn(place, result.paths);
+      return { ...result, agentless, attempts, leaksBefore: leaksOf(before, new Set()) };
     }
     for (const { address, packets } of result.leaks) {
       before.set(address, (before.get(address) ?? 0) + packets);
@@ -77,7 +81,15 @@ export async function check(
   }
 }
 
-type Attempt = Omit<CheckResult, "attempts" | "leaksBefore">;
+/** Only where something is wrong: what the kernel has works without an agent. */
+function agentlessOn(place: LabPlace, paths: readonly CheckedPath[]): string[] {
+  const wrong = paths.filter(({ findings }) => findings.some((one) => !one.fits));
+  const nodes = new Set(wrong.flatMap(({ expected: { node, gateway } }) => [node, gateway]));
+  nodes.delete("");
+  return [...nodes].filter((node) => agentRuns(place, node) === undefined).sort();
+}
+
+type Attempt = Omit<CheckResult, "agentless" | "attempts" | "leaksBefore">;
 
 async function attempt(place: LabPlace, topology: Topology): Promise<Attempt> {
   const expected = await expectations(place, topology);

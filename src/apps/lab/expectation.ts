@@ -36,7 +36,7 @@ const MAP_SIZE = 262_144;
 
 /** One per pod and address of the server, in the pods' order. Throws InputError. */
 export async function expectations(place: LabPlace, topology: Topology): Promise<Expectation[]> {
-  await Promise.all(topology.nodes.map((node) => writeNodeState(place, node)));
+  await writeNodeStates(place, topology);
   const read = await (await objectsOf(place)).read();
   const kernels = await readInput([place.nodeStates]);
   const changes = [...read.changes, ...kernels.changes];
@@ -110,6 +110,11 @@ interface IpLink {
   readonly ifname: string;
   readonly ifindex: number;
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
+}
+
+/** Writes down what the nodes' kernels have, where `plan` can read it. */
+export async function writeNodeStates(place: LabPlace, { nodes }: Topology): Promise<void> {
+  await Promise.all(nodes.map((node) => writeNodeState(place, node)));
 }
 
 /** Asks the node's kernel what it has, as the NodeState object of an agent would say it. */

@@ -1,6 +1,7 @@
 // What the lab's Kubernetes objects say; where they are kept is the business of lab-objects.ts.
 
 import { randomUUID } from "node:crypto";
+import { labelComplaint } from "../../model/parse/selector.ts";
 import { LabError } from "./lab-error.ts";
 import type { LabObject } from "./lab-objects.ts";
 import { objectsOf } from "./lab-objects.ts";
@@ -71,5 +72,7 @@ export async function labelNode(place: LabPlace, name: string, change: string): 
     const remedy = "Write KEY=VALUE to set a label, KEY- to remove it.";
     throw new LabError(`'${change}' is no change of a label`, remedy);
   }
+  const complaint = labelComplaint({ key, value });
+  if (complaint !== undefined) throw new LabError(`'${change}' is refused: ${complaint}`);
   await objects.label("Node", name, { key, value });
 }

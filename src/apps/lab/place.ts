@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 
-const STATE_ROOT = "/run/sluice-lab";
+/** A directory for each lab of this machine. */
+export const STATE_ROOT = "/run/sluice-lab";
 const NETNS_ROOT = "/run/netns";
 
 /** Short, since namespaces, files and messages carry it. */

@@ -49,6 +49,9 @@ export async function addPod(
     throw new LabError(`'${chosen}' is no name for a pod`, "Use a-z, 0-9 and -, at most 32.");
   }
   if (taken.has(chosen)) throw new LabError(`there is a pod '${chosen}' already`);
+  if (topology.nodes.some((one) => one.name === chosen)) {
+    throw new LabError(`there is a node '${chosen}' already`);
+  }
   const node =
     nodeName === undefined
       ? nodeOfPod(topology, pods.length + 1)

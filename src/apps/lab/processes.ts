@@ -9,7 +9,8 @@ import { programCommand, sluiceCommand } from "./programs.ts";
 import type { LabNode, Topology } from "./topology.ts";
 import { SERVER, SERVER_PORT } from "./topology.ts";
 
-const STATUS = "127.0.0.1:9879";
+/** Where the agent of each node answers, in its own network. */
+export const STATUS_LISTEN = "127.0.0.1:9879";
 const METRICS = "127.0.0.1:9878";
 const SERVER_START_MS = 10_000;
 const POLL_MS = 20;
@@ -54,7 +55,7 @@ export function startAgent(
     ...(api ? ["--kubeconfig", kubeconfig] : ["--source", place.objects]),
     ...["--node", name],
     ...["--bpf-dir", bpf, "--state-dir", state],
-    ...["--status-listen", STATUS, "--metrics-listen", METRICS],
+    ...["--status-listen", STATUS_LISTEN, "--metrics-listen", METRICS],
     ...options,
   ]);
   return startDetached(place.namespace(name), { command, log: place.log(name) });
@@ -117,7 +118,7 @@ export async function stopAgent(place: LabPlace, node: string): Promise<boolean>
 
 /** What the agent of a node says of itself; undefined: it does not answer. */
 export async function agentStatus(place: LabPlace, node: string): Promise<unknown> {
-  const answer = await ask(place, { node, url: `http://${STATUS}/v1/status`, seconds: 0 });
+  const answer = await ask(place, { node, url: `http://${STATUS_LISTEN}/v1/status`, seconds: 0 });
   if (!("body" in answer)) return undefined;
   try {
     return JSON.parse(answer.body);

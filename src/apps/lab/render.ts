@@ -17,7 +17,7 @@ export function renderCheck(result: CheckResult, screen: Screen, emit: Emit): vo
   renderTable(
     {
       columns: titles.map((title) => ({ title })),
-      rows: paths.map((path) => checkedRow(path, screen)),
+      rows: paths.map((path) => checkedRow(path, result.agentless, screen)),
       size: paths.length,
       seeAll: "-o json",
     },
@@ -38,11 +38,25 @@ function renderLeaks(leaks: readonly Leak[]): string {
   return leaks.map((leak) => `${counted(leak.packets, "packet")} from ${leak.address}`).join(", ");
 }
 
-function checkedRow({ expected, findings }: CheckedPath, screen: Screen): string[] {
-  const { pod, node, kind, gateway, addresses } = expected;
+function checkedRow(
+  { expected, findings }: CheckedPath,
+  agentless: readonly string[],
+  screen: Screen,
+): string[] {
+  const { pod, node, kind, gateway } = expected;
   const plan = { egress: `by ${gateway}`, node: "no policy", drop: "dropped" }[kind];
-  const source = addresses[0] ?? (kind === "egress" ? "unknown" : screen.glyphs.dash);
-  return [pod, node, plan, source, renderFindings(findings, expected, screen)];
+  const without = [node, gateway].filter((one) => agentless.includes(one));
+  const hint = without.length === 0 ? "" : `; no agent runs on ${without.join(" and ")}`;
+  const seen = `${renderFindings(findings, expected, screen)}${hint}`;
+  return [pod, node, plan, sourceCell(expected, findings), seen];
+}
+
+/** Of several addresses that may be seen, those that were. */
+function sourceCell({ addresses, kind, server }: Expectation, findings: readonly Finding[]) {
+  const family = server.includes(":") ? "IPv6" : "IPv4";
+  if (addresses.length === 0) return kind === "egress" ? `unknown, ${family}` : `no ${family}`;
+  const seen = addresses.filter((address) => findings.some((one) => one.seen === address));
+  return (seen.length > 0 ? seen : addresses).join(" or ");
 }
 
 /** `as planned`, or what was seen instead, by protocol. */
@@ -79,7 +93,7 @@ function renderSniffer(
 
 /** The document of `check -o json`. */
 export function checkData(result: CheckResult): Data {
-  const { paths, leaks, leaksBefore, packets, missed, attempts, fits } = result;
+  const { paths, leaks, leaksBefore, packets, missed, attempts, fits, agentless } = result;
   const flows = paths.flatMap(({ expected, findings }) =>
     findings.map((finding) => ({
       pod: expected.pod,
@@ -95,7 +109,7 @@ export function checkData(result: CheckResult): Data {
   );
   const sniffer = { packets, missed };
   const found = { leaks: data(leaks), leaksBefore: data(leaksBefore) };
-  return { kind: "LabCheck", fits, attempts, flows, sniffer, ...found };
+  return { kind: "LabCheck", fits, attempts, flows, agentless, sniffer, ...found };
 }
 
 /** The table of a run of traffic, its verdict last. */
@@ -192,11 +206,20 @@ export function renderStatus(status: LabStatus, screen: Screen, emit: Emit): voi
   );
   emit("\n");
   table(
-    ["POD", "NODE", "ADDRESSES"],
-    status.pods.map(({ name, node, addresses }) => [name, node, addresses.join(" ")]),
+    ["NAMESPACE", "POD", "NODE", "ADDRESSES", "LABELS"],
+    status.pods.map(({ namespace, name, node, addresses, labels }) => {
+      return [namespace, name, node, addresses.join(" "), labelsCell(labels, screen)];
+    }),
   );
   const policies = status.policies.join(", ") || "none";
-  emit(`\n  policies: ${policies}\n  objects:  ${status.objects}\n`);
+  emit(`\n  policies: ${policies}\n  server:   ${status.server.join(", ")}\n`);
+  emit(`  objects:  ${status.objects}\n  options:  ${status.options.join(" ")}\n`);
+  emit(`${screen.paint("faint", "            for sluice plan, explain, diff and others")}\n`);
+}
+
+function labelsCell(labels: Readonly<Record<string, string>>, { glyphs }: Screen): string {
+  const shown = Object.entries(labels).filter(([key]) => key !== "kubernetes.io/hostname");
+  return shown.map(([key, value]) => `${key}=${value}`).join(" ") || glyphs.dash;
 }
 
 function nodeRow({ node, labels, pid, ready }: NodeStatus, screen: Screen): string[] {
@@ -204,7 +227,6 @@ function nodeRow({ node, labels, pid, ready }: NodeStatus, screen: Screen): stri
     pid === undefined
       ? screen.paint("faint", "none")
       : screen.paint(ready ? "good" : "warning", ready ? "ready" : "not ready");
-  const shown = Object.entries(labels).filter(([key]) => key !== "kubernetes.io/hostname");
   return [
     node.name,
     agent,
@@ -212,12 +234,13 @@ function nodeRow({ node, labels, pid, ready }: NodeStatus, screen: Screen): stri
     node.outside[0] ?? "",
     [...node.egress, node.second].map(([first = ""]) => first).join(" ").trim() ||
       screen.glyphs.dash,
-    shown.map(([key, value]) => `${key}=${value}`).join(" ") || screen.glyphs.dash,
+    labelsCell(labels, screen),
   ];
 }
 
 /** The document of `status -o json`. */
-export function statusData({ nodes, pods, policies, objects }: LabStatus): Data {
+export function statusData(status: LabStatus): Data {
+  const { nodes, pods, policies, server, objects, options } = status;
   return {
     kind: "LabStatus",
     nodes: nodes.map(({ node, namespace, labels, pid, ready }) => ({
@@ -230,8 +253,12 @@ export function statusData({ nodes, pods, policies, objects }: LabStatus): Data 
       podCIDRs: node.podCIDRs,
       agent: pid === undefined ? null : { pid, ready },
     })),
-    pods: pods.map(({ name, node, addresses }) => ({ name, node, addresses })),
+    pods: pods.map(({ name, node, addresses, namespace, labels }) => {
+      return { name, node, addresses, namespace, labels };
+    }),
     policies,
+    server,
     objects,
+    options,
   };
 }

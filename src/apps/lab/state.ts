@@ -1,9 +1,17 @@
 // What a lab remembers on disk, so that each command of `sluice lab` can be a process of its own.
 
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { LabError } from "./lab-error.ts";
-import type { LabPlace } from "./place.ts";
+import { LAB_NAME, LabPlace, STATE_ROOT } from "./place.ts";
 import type { Topology } from "./topology.ts";
 
 /** A pod as the lab made it. */
@@ -55,6 +63,13 @@ function recordText(topology: Topology, { complete }: { readonly complete: boole
   return `${JSON.stringify(record, undefined, 1)}\n`;
 }
 
+/** Every lab of this machine, sorted. */
+export function labNames(): string[] {
+  if (!existsSync(STATE_ROOT)) return [];
+  const names = readdirSync(STATE_ROOT).filter((name) => LAB_NAME.test(name));
+  return names.filter((name) => existsSync(new LabPlace(name).topology)).sort();
+}
+
 /** What a lab consists of, whether or not it came up. */
 export function readTopology(place: LabPlace): Topology {
   return (JSON.parse(readFileSync(place.topology, "utf8")) as LabRecord).topology;
@@ -66,7 +81,9 @@ export function loadTopology(place: LabPlace): Topology {
   try {
     record = JSON.parse(readFileSync(place.topology, "utf8")) as LabRecord;
   } catch {
-    throw new LabError(`there is no lab '${place.name}'`, "Make one with 'sluice lab up'.");
+    const others = labNames();
+    const known = others.length === 0 ? "." : `, or name one with --name: ${others.join(", ")}.`;
+    throw new LabError(`there is no lab '${place.name}'`, `Make one with 'sluice lab up'${known}`);
   }
   if (record.complete) return record.topology;
   throw new LabError(

@@ -1,6 +1,9 @@
 // `sluice lab status`: what a lab consists of now and whether its agents are well.
 
+import { writeNodeStates } from "./expectation.ts";
+import type { LabObject } from "./lab-objects.ts";
 import { objectsOf } from "./lab-objects.ts";
+import { NAMESPACE } from "./objects.ts";
 import type { LabPlace } from "./place.ts";
 import { agentRuns, agentStatus } from "./processes.ts";
 import type { LabPod } from "./state.ts";
@@ -17,21 +20,32 @@ export interface NodeStatus {
   readonly ready: boolean;
 }
 
-export interface LabStatus {
-  readonly nodes: readonly NodeStatus[];
-  readonly pods: readonly LabPod[];
-  /** Names of policies, sorted. */
-  readonly policies: readonly string[];
-  /** Where the objects are. */
-  readonly objects: string;
+export interface PodStatus extends LabPod {
+  /** The Namespace that it is in. */
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Asks every agent. */
-export async function statusOf(place: LabPlace, { nodes }: Topology): Promise<LabStatus> {
+export interface LabStatus {
+  readonly nodes: readonly NodeStatus[];
+  readonly pods: readonly PodStatus[];
+  /** Names of policies, sorted. */
+  readonly policies: readonly string[];
+  /** The server's addresses. */
+  readonly server: readonly string[];
+  /** Where the objects are. */
+  readonly objects: string;
+  /** With which `sluice plan`, `explain` and others see the lab as it is, egress IPs included. */
+  readonly options: readonly string[];
+}
+
+/** Asks every agent, and every node's kernel what egress IPs it has. */
+export async function statusOf(place: LabPlace, topology: Topology): Promise<LabStatus> {
+  const { nodes, api, server } = topology;
   const objects = await objectsOf(place);
-  const labels = new Map((await objects.all("Node")).map(({ metadata }) => {
-    return [metadata.name, metadata.labels ?? {}] as const;
-  }));
+  const labels = labelsOf(await objects.all("Node"));
+  const podLabels = labelsOf(await objects.all("Pod"));
+  await writeNodeStates(place, topology);
   const policies = await objects.all("CiliumEgressGatewayPolicy");
   return {
     nodes: await Promise.all(
@@ -47,8 +61,21 @@ export async function statusOf(place: LabPlace, { nodes }: Topology): Promise<La
         };
       }),
     ),
-    pods: loadPods(place),
+    pods: loadPods(place).map((pod) => {
+      return { ...pod, namespace: NAMESPACE, labels: podLabels.get(pod.name) ?? {} };
+    }),
     policies: policies.map(({ metadata }) => metadata.name),
+    server,
     objects: objects.name,
+    // Agents write their own NodeStates into an API server.
+    options: api === undefined ? ["-f", place.objects, "-f", place.nodeStates] : loginOptions(api),
   };
+}
+
+function loginOptions({ kubeconfig, context }: NonNullable<Topology["api"]>): string[] {
+  return ["--kubeconfig", kubeconfig, ...(context === undefined ? [] : ["--context", context])];
+}
+
+function labelsOf(objects: readonly LabObject[]): Map<string, Readonly<Record<string, string>>> {
+  return new Map(objects.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
 }

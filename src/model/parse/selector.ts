@@ -19,6 +19,18 @@ const KEY_FORM =
   "name and '/'";
 const VALUE_FORM = "a label value has up to 63 letters, digits, '-', '_' and '.', or is empty";
 
+/** Why Kubernetes would refuse a label; undefined: it would not. */
+export function labelComplaint({ key, value = "" }: LabelText): string | undefined {
+  if (!isLabelKey(key)) return `${show(key)}: ${KEY_FORM}`;
+  return isLabelValue(value) ? undefined : `${show(value)}: ${VALUE_FORM}`;
+}
+
+interface LabelText {
+  readonly key: string;
+  /** Undefined: it is the key alone that is asked about. */
+  readonly value?: string | undefined;
+}
+
 /** The canonical selector that these fields (`matchLabels`, `matchExpressions`) write. */
 export function readSelector(fields: Fields): Selector {
   refuseUnknown(fields);
