@@ -51,6 +51,7 @@ test("a check tells the families of drops apart, and says where no agent runs", 
         path({ kind: "drop", server: SERVERS.IPv6 }, { seen: null }),
         path({ kind: "egress", gateway: "gateway-1", server: SERVERS.IPv6 }, none),
         path(by, none),
+        path(by, { seen: "198.51.100.41" }),
       ],
       ["gateway-2"],
     ),
@@ -60,6 +61,7 @@ test("a check tells the families of drops apart, and says where no agent runs", 
       "pod-1 | worker-1 | by gateway-1 | unknown, IPv6 | TCP UDP ICMP no answer",
       "pod-1 | worker-1 | by gateway-2 | 198.51.100.41 | " +
         "TCP UDP ICMP no answer; no agent runs on gateway-2",
+      "pod-1 | worker-1 | by gateway-2 | 198.51.100.41 | TCP UDP ICMP",
     ],
   );
 });

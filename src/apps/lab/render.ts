@@ -45,7 +45,8 @@ function checkedRow(
 ): string[] {
   const { pod, node, kind, gateway } = expected;
   const plan = { egress: `by ${gateway}`, node: "no policy", drop: "dropped" }[kind];
-  const without = [node, gateway].filter((one) => agentless.includes(one));
+  const wrong = findings.some((one) => !one.fits);
+  const without = [node, gateway].filter((one) => wrong && agentless.includes(one));
   const hint = without.length === 0 ? "" : `; no agent runs on ${without.join(" and ")}`;
   const seen = `${renderFindings(findings, expected, screen)}${hint}`;
   return [pod, node, plan, sourceCell(expected, findings), seen];
