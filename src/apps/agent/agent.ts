@@ -37,6 +37,7 @@ export class Agent {
   readonly #accepted: LastAccepted;
   readonly #owners: AddressOwners;
   readonly #policyMaps: PolicyMaps;
+  readonly #rowsStep: Step;
   /** Undefined: what an earlier process left is not read yet. */
   #ducks: LameDucks | undefined;
   readonly #queue: ObjectChange[] = [];
@@ -70,9 +71,10 @@ export class Agent {
       maxEntries: options.mapSize,
       legacyV4: options.legacyV4,
     });
+    this.#rowsStep = rowsStep(this.#policyMaps, this.#trail);
     this.#queue.push(...this.#accepted.changes());
     void this.#adoptRows();
-    if (options.datapath === "none") this.#applier = this.#newApplier([this.#writeRows()]);
+    if (options.datapath === "none") this.#applier = this.#newApplier([this.#rowsStep]);
     this.#timers.every(VERIFY_MS, () => this.onDoubt());
   }
 
@@ -122,6 +124,7 @@ export class Agent {
       policies: this.#world.policies(),
       admitted: this.#admitted,
       rows: this.#rowCount,
+      rowChanges: this.#trail.total,
       lameDucks: this.#ducks?.rows().length ?? 0,
     };
   }
@@ -242,7 +245,7 @@ export class Agent {
     this.#datapath?.close();
     this.#datapath = undefined;
     this.#datapath = await Datapath.open(this.#options, self, kernel);
-    this.#applier = this.#newApplier(this.#datapath.steps(this.#writeRows()));
+    this.#applier = this.#newApplier(this.#datapath.steps(this.#rowsStep));
   }
 
   #newApplier(steps: readonly Step[]): Applier {
@@ -259,13 +262,6 @@ export class Agent {
         if (this.#journal.noteRun()) this.#options.log("applied", {});
         this.#options.onRun?.();
       },
-    });
-  }
-
-  #writeRows(): Step {
-    return rowsStep(this.#policyMaps, (changes) => {
-      this.#journal.noteRows(changes);
-      this.#trail.noteRows(changes);
     });
   }
 

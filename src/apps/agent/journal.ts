@@ -1,10 +1,8 @@
-// How an agent fared since it began: its steps, its failures, what it wrote, how long
-// changes took.
+// How an agent fared since it began: its steps, its failures, how long changes took.
 
 import type { HistogramCounts } from "../../lib/histogram.ts";
 import { Histogram } from "../../lib/histogram.ts";
 import type { OperationError } from "../../lib/operation-error.ts";
-import type { RowChanges } from "../../plan/row.ts";
 
 /** Why the last run did not come to its end. */
 export interface Failure {
@@ -29,7 +27,6 @@ export class Journal {
   #ran = false;
   #turns = 0;
   #turnMs = 0;
-  #rows: RowChanges = { written: 0, deleted: 0, repaired: 0 };
 
   /** The kernel has what should be. */
   get ready(): boolean {
@@ -57,20 +54,6 @@ export class Journal {
   /** How long changes of objects took to be in the kernel. */
   tookSeconds(): HistogramCounts {
     return this.#took.counts();
-  }
-
-  /** What was done to the kernel's rows since the agent began. */
-  get rows(): RowChanges {
-    return this.#rows;
-  }
-
-  noteRows({ written, deleted, repaired }: RowChanges): void {
-    const before = this.#rows;
-    this.#rows = {
-      written: before.written + written,
-      deleted: before.deleted + deleted,
-      repaired: before.repaired + repaired,
-    };
   }
 
   noteTurn(tookMs: number): void {

@@ -6,7 +6,7 @@ import type { Policy } from "../../model/policy.ts";
 import type { Address } from "../../net/address.ts";
 import type { KernelState } from "../../net/kernel-state.ts";
 import type { Plan } from "../../plan/plan.ts";
-import type { Row } from "../../plan/row.ts";
+import type { Row, RowChanges } from "../../plan/row.ts";
 import type { NodeDatapath } from "../../reconcile/datapath.ts";
 import type { DatapathOptions } from "./datapath.ts";
 import type { Journal } from "./journal.ts";
@@ -43,5 +43,7 @@ export interface AgentView {
   readonly admitted: readonly Row[];
   /** Of this node, lame ducks included. */
   readonly rows: number;
+  /** What was done to them in the kernel since the agent began. */
+  readonly rowChanges: RowChanges;
   readonly lameDucks: number;
 }

@@ -9,18 +9,25 @@ const LINE_MS = 1_000;
 /** Names of policies that a line has. */
 const NAMES_MAX = 10;
 
+const NOTHING: RowChanges = { written: 0, deleted: 0, repaired: 0 };
+
 export class RowTrail {
   readonly #log: AgentOptions["log"];
   readonly #timers: Timers;
   readonly #policies = new Set<string>();
-  #written = 0;
-  #deleted = 0;
-  #repaired = 0;
+  #total = NOTHING;
+  /** What of it was told. */
+  #told = NOTHING;
   #toldMs = -Infinity;
 
   constructor(log: AgentOptions["log"], timers: Timers) {
     this.#log = log;
     this.#timers = timers;
+  }
+
+  /** What was done to the kernel's rows since the agent began. */
+  get total(): RowChanges {
+    return this.#total;
   }
 
   /** Policies that came, changed or went: a line of their own, or with the rows that follow. */
@@ -29,10 +36,8 @@ export class RowTrail {
   }
 
   /** What was done to the kernel's rows; tells it now, or with what comes within the second. */
-  noteRows({ written, deleted, repaired }: RowChanges): void {
-    this.#written += written;
-    this.#deleted += deleted;
-    this.#repaired += repaired;
+  noteRows(changes: RowChanges): void {
+    this.#total = combine(this.#total, changes, 1);
     const leftMs = this.#toldMs + LINE_MS - performance.now();
     if (leftMs <= 0) this.tell();
     else this.#timers.later("row trail", leftMs, () => this.tell());
@@ -40,7 +45,9 @@ export class RowTrail {
 
   /** Tells what was not told yet. */
   tell(): void {
-    const { written, deleted, repaired } = this.#take();
+    const { written: all, deleted, repaired } = combine(this.#total, this.#told, -1);
+    this.#told = this.#total;
+    const written = all - repaired;
     const names = [...this.#policies].sort();
     this.#policies.clear();
     if (written + deleted + names.length > 0) {
@@ -54,14 +61,12 @@ export class RowTrail {
     this.#log("repaired", { rows: String(repaired), why: "somebody else removed or changed them" });
     this.#toldMs = performance.now();
   }
+}
 
-  #take(): RowChanges {
-    const changes = {
-      written: this.#written - this.#repaired,
-      deleted: this.#deleted,
-      repaired: this.#repaired,
-    };
-    this.#written = this.#deleted = this.#repaired = 0;
-    return changes;
-  }
+function combine(a: RowChanges, b: RowChanges, factor: 1 | -1): RowChanges {
+  return {
+    written: a.written + factor * b.written,
+    deleted: a.deleted + factor * b.deleted,
+    repaired: a.repaired + factor * b.repaired,
+  };
 }

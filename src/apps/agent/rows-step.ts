@@ -1,18 +1,18 @@
 // The step that writes the policy rows, which a node has with and without a datapath of ours.
 
-import type { RowChanges } from "../../plan/row.ts";
 import type { PolicyMaps } from "../../sinks/policy-maps.ts";
 import { rowChanges } from "../../sinks/policy-maps.ts";
 import type { Step } from "./applier.ts";
 import { checked } from "./datapath.ts";
+import type { RowTrail } from "./row-trail.ts";
 
-/** `told`: what it did, also when it could not do all. */
-export function rowsStep(maps: PolicyMaps, told: (changes: RowChanges) => void): Step {
+/** The trail is told what it did, also when it could not do all. */
+export function rowsStep(maps: PolicyMaps, trail: RowTrail): Step {
   return {
     name: "rows",
     async act({ rows, prune }) {
       const outcomes = await maps.apply(rows, { prune });
-      told(rowChanges(outcomes));
+      trail.noteRows(rowChanges(outcomes));
       checked(outcomes);
     },
   };

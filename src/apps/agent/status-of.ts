@@ -38,7 +38,7 @@ export async function statusOf(
       lameDucks: view.lameDucks,
     },
     applied: journal.tookSeconds(),
-    rowChanges: journal.rows,
+    rowChanges: view.rowChanges,
     turns: { total: journal.turns, lastSeconds: journal.turnMs / 1000 },
     policies: (plan?.policies ?? []).map((policy) => {
       const { name, distribution, conditions } = policy;
