@@ -28,9 +28,10 @@ export async function tearDown(
   const identities = namespaces.map(identityOf).filter((one) => one !== undefined);
   // One that a killed `up` was just about to start may come up while the others end.
   const all = new Set(identities);
+  // Agents that run would write their NodeStates again.
+  await endProcesses(all);
   const kept = await leaveApi(place);
   if (kept !== undefined) onKept?.(kept);
-  await endProcesses(all);
   const input = namespaces.map((name) => `netns delete ${name}\n`).join("");
   if (input !== "") await runCommand("ip", ["-force", "-batch", "-"], { input });
   await endProcesses(all);
