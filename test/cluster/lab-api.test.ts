@@ -28,9 +28,9 @@ test("a lab on the Kubernetes API", { skip }, async (t) => {
   assert.match(nowhere.stderr, /^sluice lab: \/nonexist: no such file/);
   assert.deepEqual(remains(name), [], "nothing was made");
   await installManifests(cluster);
-  startController(t, await accountLogin(cluster, "sluice-controller"), {});
+  const { said } = startController(t, await accountLogin(cluster, "sluice-controller"), {});
   succeed(lab("up", "--ipv6", "--pods", "4", "--api", cluster.kubeconfig));
-  await provesPackets(t, cluster, lab);
+  await provesPackets(t, cluster, { lab, said });
   await t.test("an agent's log has no warnings of its runtime", () => {
     const log = readFileSync(new LabPlace(name).log("worker-1"), "utf8");
     assert.match(log, / applied/, "the control: it is the agent's");
@@ -66,7 +66,13 @@ function fits(lab: RunLab): ReturnType<typeof check>["flows"] {
 
 const seenBy = (lab: RunLab) => new Set(fits(lab).map(({ seen }) => seen));
 
-async function provesPackets(t: TestContext, cluster: Cluster, lab: RunLab): Promise<void> {
+interface Running {
+  readonly lab: RunLab;
+  /** What the controller wrote. */
+  said(): string;
+}
+
+async function provesPackets(t: TestContext, cluster: Cluster, { lab, said }: Running) {
   await t.test("kubectl apply makes packets leave through the gateways [5.1, 8.3]", async () => {
     // The control: without a policy every pod leaves with its node's address.
     assert.ok(![...seenBy(lab)].some((address) => address?.endsWith(".31")));
@@ -81,7 +87,7 @@ async function provesPackets(t: TestContext, cluster: Cluster, lab: RunLab): Pro
     const shown = () => cluster.kubectl("get", "cegp", "outside", "-o", "wide");
     let last = "";
     const programmed = async () => / True +True +Programmed +5\/5 /.test((last = await shown()));
-    await until(programmed, { shown: () => last, pollMs: 500 });
+    await until(programmed, { shown: () => `${last}\n${said()}`, pollMs: 500 });
     const path = "jsonpath={.status.gateways[*].egressIPs[0]}";
     const addresses = await cluster.kubectl("get", "cegp", "outside", "-o", path);
     const seen = seenBy(lab);

@@ -15,6 +15,8 @@ const DURATION_MS = 1_500;
 
 interface Contender {
   readonly lease: Lease;
+  /** What it was told, in order. */
+  readonly told: readonly boolean[];
   /** As a process that is gone: it renews no more and gives nothing up. */
   crash(): Promise<void>;
 }
@@ -22,20 +24,21 @@ interface Contender {
 function contend(t: TestContext, cluster: Cluster, name: string, holder: string): Contender {
   const place = { kind: "kubeconfig", path: cluster.kubeconfig, context: undefined } as const;
   const connection = new KubeConnection(place);
+  const told: boolean[] = [];
   const lease = new Lease({
     connection,
     namespace: "default",
     name,
     holder,
     durationMs: DURATION_MS,
-    onChange: () => undefined,
+    onChange: (held) => void told.push(held),
     onError: () => undefined,
   });
   t.after(async () => {
     await lease.close();
     await connection.close();
   });
-  return { lease, crash: () => connection.close() };
+  return { lease, told, crash: () => connection.close() };
 }
 
 /** Looks all the time until `done`; how often more than one held it. */
@@ -67,6 +70,18 @@ test("the Lease", { skip: missingForCluster() ?? false }, async (t) => {
       await until(() => holders(all).some((one) => one !== first && one !== second));
     };
     assert.equal(await countDoubles(all, story()), 0);
+  });
+
+  await t.test("says that it ran out while the process stood still", async (t) => {
+    const { lease, told } = contend(t, cluster, "still", "one");
+    await until(() => lease.held);
+    await sleep(DURATION_MS);
+    assert.deepEqual(told, [true], "the control: it was renewed");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DURATION_MS + 200);
+    assert.equal(lease.held, false);
+    await until(() => lease.held);
+    // What was not written for want of it is judged anew.
+    assert.deepEqual(told, [true, false, true]);
   });
 
   await t.test("the control: two Leases have two holders", async () => {

@@ -59,6 +59,9 @@ export class Lease {
     const { durationMs, onError } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
+      // It may have run out unseen, while this process stood still: whoever held back for that
+      // begins anew.
+      this.#set(this.held);
       try {
         this.#set(await this.#try());
       } catch (error) {
