@@ -12,8 +12,6 @@ import { isLive } from "./input.ts";
 import { STATUS_LISTEN_DEFAULT } from "./shared-options.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Where an agent answers unless it is told otherwise. */
-
 /** Shows the status; EXIT.found unless the node is ready. */
 export async function run(args: Arguments, terminal: Terminal): Promise<Exit> {
   if (isLive(args) || meansCluster(args)) {
