@@ -237,6 +237,16 @@ export async function servedAt(
   for (const resource of resources) {
     if (await isServed(connection, resource, signal)) return resource;
   }
+  // An API server that starts serves a kind a moment before it says so.
+  for (const resource of resources) {
+    try {
+      await listPages(connection, resource, { limit: 1, signal }).next();
+      return resource;
+    } catch (error) {
+      const { code = "" } = error as { code?: string };
+      if (!["NotFound", "Forbidden"].includes(code)) throw error;
+    }
+  }
   throw new OperationError({ code: "NotFound", op: "discover", target: kind });
 }
 
