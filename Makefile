@@ -92,7 +92,7 @@ bench-packets: build lab-packages ## measures packets: VXLAN, ipset marks, Sluic
 	$(call debian,iperf3,it measures TCP)
 	$(call debian,iptables,it sets the marks that Sluice is compared with)
 	$(call debian,ipset,it holds the sets that Sluice is compared with)
-	@npm run --silent bench:lookups -- $(ARGS)
+	@npm run --silent bench:lookups -- $(filter --json,$(ARGS))
 	@npm run --silent bench:packets -- $(ARGS)
 
 bench-latency: build lab-packages ## measures a pod's way into the kernel; needs root
