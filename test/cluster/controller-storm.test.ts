@@ -6,16 +6,16 @@ import { test } from "node:test";
 import { KubeConnection } from "../../src/drivers/kube/connection.ts";
 import { createObject, mergeObject } from "../../src/drivers/kube/objects.ts";
 import type { Resource } from "../../src/drivers/kube/resource.ts";
+import { sized } from "../support/soak.ts";
 import { until } from "../support/until.ts";
 import { missingForCluster } from "./binaries.ts";
 import { FAST, policy, prepareCluster, startController } from "./controlled.ts";
 import { accountLogin } from "./installed.ts";
 import { watchCluster } from "./watching.ts";
 
-const SOAK = process.env["SLUICE_SOAK"] === "1";
-const PODS = SOAK ? 2_000 : 150;
+const PODS = sized(150, 2_000);
 /** Longer than the storm lasts here: then one write begins it and one ends it. */
-const INTERVAL_MS = SOAK ? 60_000 : 15_000;
+const INTERVAL_MS = sized(15_000, 60_000);
 
 const POD: Resource = {
   group: "",

@@ -15,6 +15,7 @@ import type { KubeConnection } from "../../src/drivers/kube/connection.ts";
 import { applyObject, deleteObject } from "../../src/drivers/kube/objects.ts";
 import type { Resource } from "../../src/drivers/kube/resource.ts";
 import { watchedKinds } from "../../src/sources/kubernetes/kinds.ts";
+import { sized } from "../support/soak.ts";
 import { until } from "../support/until.ts";
 import { missingForCluster } from "./binaries.ts";
 import { Authority } from "./certificates.ts";
@@ -24,9 +25,8 @@ import { define, NODE_STATES, POLICIES } from "./definitions.ts";
 import { Proxy } from "./proxy.ts";
 import { connectTo, Picture } from "./truth.ts";
 
-const SOAK = process.env["SLUICE_SOAK"] === "1";
-const FLAPS = SOAK ? 100 : 12;
-const RESTARTS = SOAK ? 10 : 2;
+const FLAPS = sized(12, 100);
+const RESTARTS = sized(2, 10);
 
 const NODES: Resource = {
   group: "",

@@ -6,19 +6,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pause } from "../../src/apps/lab/namespaces.ts";
 import { labelNode } from "../../src/apps/lab/objects.ts";
+import { SOAK, sized } from "../support/soak.ts";
 import type { KernelText } from "./kernel-text.ts";
 import { differences } from "./kernel-text.ts";
 import type { NodeOfLab } from "./lab-nodes.ts";
 import { LabNodes } from "./lab-nodes.ts";
 import { broken, harmed, trafficDuring } from "./lab-traffic.ts";
-import { labSkip, makeLab, SOAK, succeed } from "./make-lab.ts";
+import { labSkip, makeLab, succeed } from "./make-lab.ts";
 
 const POLICY = "demo/policy.yaml";
 const skip = labSkip();
 
 /** The steps of a run: see the applier, which begins with `forget`, and Datapath.steps. */
 const STEPS = 10;
-const KILLS = SOAK ? 50 : 6;
+const KILLS = sized(6, 50);
 /** Then it knows what it wrote, and works out differences from that. */
 const RUNS_BEFORE = 2;
 

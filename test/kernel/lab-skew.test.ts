@@ -8,15 +8,16 @@ import { test } from "node:test";
 import { labelNode } from "../../src/apps/lab/objects.ts";
 import { BpfMap } from "../../src/drivers/kernel/bpf-map.ts";
 import { MAP_LAYOUTS } from "../../src/plan/map-layout.ts";
+import { sized } from "../support/soak.ts";
 import type { NodeOfLab, Probed } from "./lab-nodes.ts";
 import { LabNodes, until } from "./lab-nodes.ts";
 import { harmed, trafficDuring } from "./lab-traffic.ts";
 import type { RunLab } from "./make-lab.ts";
-import { check, labSkip, makeLab, SOAK, succeed } from "./make-lab.ts";
+import { check, labSkip, makeLab, succeed } from "./make-lab.ts";
 
 const skip = labSkip();
 /** How much older a view is. */
-const SKEW_MS = SOAK ? 10_000 : 3_000;
+const SKEW_MS = sized(3_000, 10_000);
 const SIZE = ["--workers", "2", "--gateways", "2", "--pods", "4"];
 
 /** Egress IPs of a gateway, of both families. */

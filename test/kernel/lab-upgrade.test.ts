@@ -12,16 +12,17 @@ import { pause } from "../../src/apps/lab/namespaces.ts";
 import { labelNode } from "../../src/apps/lab/objects.ts";
 import { podMember } from "../../src/apps/lab/place.ts";
 import { SERVER } from "../../src/apps/lab/topology.ts";
+import { sized } from "../support/soak.ts";
 import { differences } from "./kernel-text.ts";
 import type { NodeOfLab } from "./lab-nodes.ts";
 import { LabNodes, until } from "./lab-nodes.ts";
-import { labSkip, makeLab, SOAK, succeed } from "./make-lab.ts";
+import { labSkip, makeLab, succeed } from "./make-lab.ts";
 import { makeOtherRelease } from "./other-release.ts";
 
 const skip = labSkip();
 const PROGRAM = ["--no-deprecation", join(import.meta.dirname, "udp-stream.ts")];
 const PORT = 7900;
-const PER_SECOND = SOAK ? 10_000 : 5_000;
+const PER_SECOND = sized(5_000, 10_000);
 const SIZE = ["--workers", "1", "--gateways", "2", "--pods", "1"];
 
 interface StreamReport {

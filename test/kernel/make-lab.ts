@@ -7,9 +7,6 @@ import { checkMachine } from "../../src/apps/lab/up.ts";
 import { sluice } from "../support/run-cli.ts";
 import { objectMissing } from "./datapath-node.ts";
 
-/** Whether tests run in the sizes that take long: `make soak`. */
-export const SOAK = process.env["SLUICE_SOAK"] === "1";
-
 /** Why no lab can be made here; undefined: one can. */
 export function missingForLab(): string | undefined {
   try {
