@@ -1,6 +1,7 @@
 // Behind which device of this node a pod's address lives: a device of its own (ptp, Calico,
 // kindnet) or a port of a bridge (bridge, flannel). Asked of routes, neighbours and bridge entries.
 
+import { groupBy } from "../lib/group.ts";
 import type { Address } from "../net/address.ts";
 import { isLinkLocal } from "../net/address.ts";
 import type { KernelState, Link, Route } from "../net/kernel-state.ts";
@@ -86,7 +87,8 @@ class KernelView {
     this.#links = new Map(kernel.links.map((link) => [link.ifindex, link]));
     this.#linksByName = new Map(kernel.links.map((link) => [link.name, link]));
     const main = kernel.routes.filter(({ table }) => table === MAIN_TABLE);
-    for (const [prefix, routes] of groupByDestination(main)) this.#routes.set(prefix, routes);
+    const groups = groupBy(main, ({ destination }) => destination);
+    for (const [prefix, routes] of groups) this.#routes.set(prefix, routes);
     this.#macs = new Map(
       kernel.neighbours.map(({ address, ifindex, mac }) => [`${ifindex} ${address}`, mac]),
     );
@@ -150,16 +152,6 @@ class KernelView {
     }
     return own;
   }
-}
-
-function groupByDestination(routes: readonly Route[]): ReadonlyMap<Prefix, readonly Route[]> {
-  const groups = new Map<Prefix, Route[]>();
-  for (const route of routes) {
-    const group = groups.get(route.destination);
-    if (group === undefined) groups.set(route.destination, [route]);
-    else group.push(route);
-  }
-  return groups;
 }
 
 /** True if the link has an address in a subnet with room for more than itself and one pod. */

@@ -4,6 +4,7 @@
 import { buildPlan } from "../../engine/build-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { expectedRows } from "../../engine/expected-rows.ts";
+import { groupBy } from "../../lib/group.ts";
 import type { Cluster } from "../../model/cluster.ts";
 import type { Issue } from "../../model/issue.ts";
 import type { RowSum } from "../../model/row-sum.ts";
@@ -37,8 +38,8 @@ export function meaningsOf(input: MeaningInput): (policy: string) => Meaning {
   const { cluster, engine, rows } = input;
   const plan = buildPlan({ ...input, issues: [] });
   const expected = expectedRows(engine, { rows, nodes: new Set(cluster.nodeNames()) });
-  const own = groupByObject(cluster.issues());
-  const all = groupByObject(plan.issues);
+  const own = groupBy(cluster.issues(), ({ object }) => object);
+  const all = groupBy(plan.issues, ({ object }) => object);
   const states = new Map(engine.policies().map(({ policy }) => [policy.name, policy]));
   const planned = new Map(plan.policies.map((policy) => [policy.name, policy]));
   return (name) => {
@@ -52,14 +53,4 @@ export function meaningsOf(input: MeaningInput): (policy: string) => Meaning {
       wanted: expected.get(name) ?? new Map(),
     };
   };
-}
-
-function groupByObject(issues: readonly Issue[]): Map<string, Issue[]> {
-  const groups = new Map<string, Issue[]>();
-  for (const issue of issues) {
-    const group = groups.get(issue.object);
-    if (group === undefined) groups.set(issue.object, [issue]);
-    else group.push(issue);
-  }
-  return groups;
 }
